@@ -1,0 +1,41 @@
+"""Identifiers, all drawn from an `Entropy`."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from strongroom.entropy import Entropy
+
+_ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_SECRET_KEY = _ALPHANUMERIC + "+/"
+
+ARN_SUFFIX_LENGTH = 6
+ACCESS_KEY_ID_LENGTH = 20
+SECRET_ACCESS_KEY_LENGTH = 40
+
+
+def _draw(entropy: Entropy, alphabet: str, length: int) -> str:
+    return "".join(alphabet[entropy.below(len(alphabet))] for _ in range(length))
+
+
+def random_uuid(entropy: Entropy) -> str:
+    """Return a version 4 UUID (RFC 9562): request ids, event ids, key ids."""
+    return str(uuid.UUID(bytes=entropy.token_bytes(16), version=4))
+
+
+def arn_suffix(entropy: Entropy) -> str:
+    """Return the six characters that AWS appends to a secret's name in its ARN."""
+    return _draw(entropy, _ALPHANUMERIC, ARN_SUFFIX_LENGTH)
+
+
+def access_key_id(entropy: Entropy) -> str:
+    """Return a long-term access key id: AKIA and sixteen base32 characters."""
+    return "AKIA" + _draw(entropy, _BASE32, ACCESS_KEY_ID_LENGTH - 4)
+
+
+def secret_access_key(entropy: Entropy) -> str:
+    """Return a secret access key: forty characters, 240 bits."""
+    return _draw(entropy, _SECRET_KEY, SECRET_ACCESS_KEY_LENGTH)
