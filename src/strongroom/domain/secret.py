@@ -1,0 +1,72 @@
+"""The records that every rule works on: a secret, its versions, its tags. All frozen; change = `replace`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from strongroom.domain.secret_value import ValueKind
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret's metadata. The value lives in its versions, never here.
+
+    `tags` is None until the secret is tagged for the first time and may become `()` again: AWS omits
+    the member in the first case and answers `[]` in the second (recorded).
+    `kms_key_id` is the text the caller gave, or None for the implicit default key.
+    `last_accessed_on` has day resolution (UTC), as in AWS.
+    `deleted_at` is when deletion was asked for, `purge_at` when the recovery window ends; both or neither.
+    """
+
+    account_id: str
+    region: str
+    arn: str
+    name: str
+    created_at: datetime
+    last_changed_at: datetime
+    description: str = ""
+    kms_key_id: str | None = None
+    tags: tuple[Tag, ...] | None = None
+    last_accessed_on: date | None = None
+    deleted_at: datetime | None = None
+    purge_at: datetime | None = None
+    owning_service: str | None = None
+    primary_region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedValue:
+    """A value as the database holds it: unreadable without the KMS key that wraps its data key."""
+
+    kind: ValueKind
+    key_arn: str
+    key_version: int
+    wrapped_key: bytes
+    ciphertext: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One immutable value of a secret.
+
+    `sealed` is None for a rotation's placeholder, which has no value yet, and for a version that the
+    clean-up removed: then `deleted_at` is set and the row only remembers that the id was in use.
+    `kms_key_id` is what KmsKeyIds shows: the key as the caller named it, or None for the default key.
+    """
+
+    version_id: str
+    created_at: datetime
+    sealed: SealedValue | None = None
+    kms_key_id: str | None = None
+    last_accessed_on: date | None = None
+    deleted_at: datetime | None = None
