@@ -1,0 +1,1 @@
+"""Encryption: root key source -> root key -> keyring term -> KMS key version -> data key -> value."""

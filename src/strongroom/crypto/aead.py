@@ -1,0 +1,86 @@
+"""AES-256-GCM with bound context; the only file that calls a cipher.
+
+Rules (NIST SP 800-38D, SP 800-108; trap 33 of the dossier):
+- The context (AAD) is an injective encoding: a format byte, an algorithm byte, a purpose, then every
+  field with its length. No two different field lists encode alike, so a blob cannot be moved to another
+  row, version, account or purpose.
+- A blob starts with the same format byte; an unknown one is refused before any key is touched.
+- `seal` is for keys that encrypt one message (data keys). `wrap` is for keys that encrypt many: it draws
+  a 32-byte salt and derives a fresh key for each message, so the birthday bound of random nonces is
+  never near.
+- One error for every failure, and never a part of the plaintext.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from strongroom.entropy import Entropy
+
+KEY_BYTES: Final = 32
+
+_FORMAT: Final = 1
+_ALGORITHM: Final = 1  # AES-256-GCM, 96-bit nonce, 128-bit tag
+_HEADER: Final = bytes([_FORMAT])
+_NONCE_BYTES: Final = 12
+_TAG_BYTES: Final = 16
+_SALT_BYTES: Final = 32
+_LENGTH_BYTES: Final = 4
+
+
+class TamperedError(Exception):
+    """The blob was not made by this key for this context, or was changed since."""
+
+
+def context(purpose: str, *fields: str | int) -> bytes:
+    """Return the injective encoding of a purpose and its fields, for use as AAD."""
+    encoded = bytearray((_FORMAT, _ALGORITHM))
+    for field in (purpose, *fields):
+        text = str(field).encode()
+        encoded += len(text).to_bytes(_LENGTH_BYTES, "big")
+        encoded += text
+    return bytes(encoded)
+
+
+def derive(key: bytes, label: str, salt: bytes = b"") -> bytes:
+    """Return a key for one purpose, derived from `key` by HKDF-Expand (RFC 5869, section 2.3)."""
+    return HKDFExpand(SHA256(), KEY_BYTES, b"strongroom " + label.encode() + b"\0" + salt).derive(key)
+
+
+def seal(key: bytes, plaintext: bytes, aad: bytes, entropy: Entropy) -> bytes:
+    """Encrypt the one message of `key`. Never call it twice with a key."""
+    nonce = entropy.token_bytes(_NONCE_BYTES)
+    return _HEADER + nonce + AESGCM(key).encrypt(nonce, plaintext, aad)
+
+
+def open_sealed(key: bytes, blob: bytes, aad: bytes) -> bytes:
+    """Return the plaintext of `seal`.
+
+    Raises:
+        TamperedError: any difference in key, blob or context.
+    """
+    if len(blob) < len(_HEADER) + _NONCE_BYTES + _TAG_BYTES or blob[0] != _FORMAT:
+        raise TamperedError
+    try:
+        return AESGCM(key).decrypt(blob[1 : 1 + _NONCE_BYTES], blob[1 + _NONCE_BYTES :], aad)
+    except InvalidTag:
+        raise TamperedError from None
+
+
+def wrap(key: bytes, plaintext: bytes, aad: bytes, entropy: Entropy) -> bytes:
+    """Encrypt one of many messages of a long-lived `key`, under a key derived for this message."""
+    salt = entropy.token_bytes(_SALT_BYTES)
+    return _HEADER + salt + seal(derive(key, "wrap", salt), plaintext, aad, entropy)
+
+
+def unwrap(key: bytes, blob: bytes, aad: bytes) -> bytes:
+    """Return the plaintext of `wrap`. Errors: as `open_sealed`."""
+    body = len(_HEADER) + _SALT_BYTES
+    if len(blob) < body or blob[0] != _FORMAT:
+        raise TamperedError
+    return open_sealed(derive(key, "wrap", blob[1:body]), blob[body:], aad)
