@@ -156,7 +156,7 @@ def _words_begin(sought: tuple[str, ...]) -> _TextPredicate:
 
     def matches(text: str) -> bool:
         folded = text.casefold()
-        # Splitting is the dear part, and most texts do not even contain the letters.
+        # Splitting is what costs, and most texts do not even contain the letters.
         if not sought or not all(word in folded for word in sought):
             return False
         words = [word.casefold() for word in split_words(text)]
