@@ -77,7 +77,7 @@ check: $(DEV_READY) ## lint, formatting, types, and the arrow between the layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: $(DEV_READY) ## rewrite the sources in the house format
 	$(BIN)/ruff check --fix --exit-zero --quiet .
