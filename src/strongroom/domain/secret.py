@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Final
 
-if TYPE_CHECKING:
-    from datetime import date, datetime
+from strongroom.domain.secret_value import ValueKind
 
-    from strongroom.domain.secret_value import ValueKind
+_WIRE_RESOLUTION: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +70,13 @@ class Version:
     kms_key_id: str | None = None
     last_accessed_on: date | None = None
     deleted_at: datetime | None = None
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether the version still waits for its value."""
+        return self.sealed is None and self.deleted_at is None
+
+
+def touched(secret: Secret, now: datetime) -> Secret:
+    """Return the secret as changed now. LastChangedDate strictly grows, also at the wire's milliseconds (recorded)."""
+    return replace(secret, last_changed_at=max(now, secret.last_changed_at + _WIRE_RESOLUTION))

@@ -30,12 +30,7 @@ def require_readable(
         ResourceNotFoundException: no such version, or a placeholder without a value.
         InvalidRequestException: the clean-up removed it; or it does not carry the stage named beside it.
     """
-    if version is None:
-        raise version_not_found(version_id)
-    if version.deleted_at is not None:
-        raise InvalidRequestException(
-            f"You can't perform this operation on secret version {version_id} because it was deleted."
-        )
+    version = require_present(version, version_id)
     if stage is not None and stages.get(stage) != version_id:
         raise InvalidRequestException("You provided a VersionStage that is not associated to the provided VersionId.")
     if version.sealed is None:
@@ -47,6 +42,17 @@ def stage_not_found(label: str) -> ResourceNotFoundException:
     return ResourceNotFoundException(
         f"Secrets Manager can't find the specified secret value for staging label: {label}"
     )
+
+
+def require_present(version: Version | None, version_id: str) -> Version:
+    """Return the version, with or without a value. Errors: the first two of `require_readable`."""
+    if version is None:
+        raise version_not_found(version_id)
+    if version.deleted_at is not None:
+        raise InvalidRequestException(
+            f"You can't perform this operation on secret version {version_id} because it was deleted."
+        )
+    return version
 
 
 def version_not_found(version_id: str) -> ResourceNotFoundException:

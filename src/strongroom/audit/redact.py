@@ -1,0 +1,51 @@
+"""What a record may show of a request or an answer: the members an operation allows, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+def lower_camel(wire_name: str) -> str:
+    """Return a member's name as CloudTrail spells it: `SecretId` is secretId, `ARN` is arn."""
+    head = 0
+    while head < len(wire_name) and wire_name[head].isupper():
+        head += 1
+    keep = head if head in (1, len(wire_name)) else head - 1
+    return wire_name[:keep].lower() + wire_name[keep:]
+
+
+def shown(message: msgspec.Struct | None, allowed: Iterable[str]) -> dict[str, Any] | None:
+    """Return the allowed members (Python names) that have a value, under their trail names."""
+    if message is None:
+        return None
+    names = _trail_names(type(message))
+    return {
+        names[attribute]: _plain(value)
+        for attribute in allowed
+        if (value := getattr(message, attribute)) is not None and value is not msgspec.UNSET
+    }
+
+
+_NAMES: dict[type[msgspec.Struct], Mapping[str, str]] = {}
+
+
+def _trail_names(message_type: type[msgspec.Struct]) -> Mapping[str, str]:
+    names = _NAMES.get(message_type)
+    if names is None:
+        fields = msgspec.structs.fields(message_type)
+        names = _NAMES[message_type] = {field.name: lower_camel(field.encode_name) for field in fields}
+    return names
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, msgspec.Struct):
+        return shown(value, value.__struct_fields__)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value

@@ -1,0 +1,1 @@
+"""Who is calling: signatures, access keys, sessions."""

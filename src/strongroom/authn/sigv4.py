@@ -1,0 +1,339 @@
+"""Signature Version 4: proof that a request was made by the holder of an access key.
+
+The checks and their order (AWS's, as recorded for services of the JSON protocol; texts to the letter):
+
+ 1. a security header stands once; Authorization, dates, token and target are ASCII    IncompleteSignature
+ 2. not both X-Amz-Algorithm in the query string and Authorization                        InvalidSignature
+ 3. an Authorization header that begins with AWS4-                              MissingAuthenticationToken
+ 4. it consists of key=value parts, each once; none missing; a date is there           IncompleteSignature
+ 5. the date is in ISO 8601's basic format (a Date header: also RFC 9110's)            IncompleteSignature
+ 6. the date is within the skew, to the second                                            InvalidSignature
+ 7. SignedHeaders is lower-case, sorted, unique, and names what the server acts upon:
+    host, the date, content-type and every x-amz-* header; nothing that was not sent      InvalidSignature
+ 8. the algorithm is AWS4-HMAC-SHA256; the credential has five elements                IncompleteSignature
+ 9. the scope names a region, this service, aws4_request and the request's own day        InvalidSignature
+10. the access key is known                                                             UnrecognizedClient
+11. x-amz-content-sha256, when sent, is the SHA-256 of the body: so neither
+    UNSIGNED-PAYLOAD nor STREAMING-*; the signature matches                               InvalidSignature
+12. the session token is the key's own, and none goes with a long-term key              UnrecognizedClient
+13. the session has not expired                                                              ExpiredToken
+
+The verifier reads no clock and draws no random number. What it remembers saves work, never a check: the
+signing keys of a day, and the reading of Authorization headers up to their signature. Both are bounded
+and hold only what a valid signature has vouched for, so that strangers cannot push entries out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from urllib.parse import unquote_to_bytes
+
+from strongroom.authn.authorization_header import (
+    CREDENTIAL_ELEMENTS,
+    SCHEME_PREFIX,
+    Authorization,
+    parse_authorization,
+)
+from strongroom.authn.bounded_cache import BoundedCache
+from strongroom.authn.canonical_request import (
+    ALGORITHM,
+    TERMINATOR,
+    canonical_query,
+    canonical_request,
+    canonical_uri,
+    joined_headers,
+    string_to_sign,
+)
+from strongroom.authn.credentials import Credentials, SecretAccessKey
+from strongroom.errors import (
+    ExpiredTokenException,
+    IncompleteSignatureException,
+    InvalidSignatureException,
+    MissingAuthenticationTokenException,
+    UnrecognizedClientException,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+DEFAULT_SKEW: Final = timedelta(minutes=5)
+MAX_AUTHORIZATION_BYTES: Final = 4_096
+CACHE_ENTRIES: Final = 1_024
+SIGNATURE_LENGTH: Final = 64
+MAX_DATE_SHOWN: Final = 64
+
+_CONDITIONAL: Final = frozenset({b"content-type", b"date"})
+_ONCE: Final = frozenset({b"authorization", b"content-length", b"content-type", b"date", b"host"})
+_ASCII_ONLY: Final = (b"authorization", b"x-amz-date", b"x-amz-target", b"x-amz-security-token", b"date")
+_BASIC_FORMAT: Final = "%Y%m%dT%H%M%SZ"
+_BASIC_FORMAT_LENGTH: Final = 16
+_HTTP_DATE: Final = "%a, %d %b %Y %H:%M:%S GMT"
+_INVALID_TOKEN: Final = "The security token included in the request is invalid."
+_MISMATCH: Final = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+    "and signing method. Consult the service documentation for details."
+)
+_NOBODY: Final = SecretAccessKey("no request is signed with this")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request as it came off the wire: header names in lower case, in the order of arrival."""
+
+    method: str
+    raw_path: bytes
+    query_string: bytes
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+
+
+K = TypeVar("K", bound=Credentials)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified(Generic[K]):
+    """Who signed a request, and for what."""
+
+    access_key: K
+    region: str
+    service: str
+    date: str
+    signed_headers: frozenset[str]
+    request_time: datetime
+
+
+class Verifier:
+    """Verifies requests to one service, whatever the region.
+
+    `fixed_content_type` is the one content type the endpoint serves, if it serves only one. A request may
+    leave that one unsigned, as AWS's PHP client does: changed under way, it would be refused.
+    """
+
+    def __init__(
+        self, *, service: str, skew: timedelta = DEFAULT_SKEW, fixed_content_type: bytes | None = None
+    ) -> None:
+        self._service = service
+        self._skew = skew
+        self._fixed_content_type = fixed_content_type
+        # Request times are whole seconds, and an age counts in whole seconds as well: 300.9 s are 300 s.
+        self._too_old = skew + timedelta(seconds=1)
+        self._too_new = -skew
+        self._signing_keys: BoundedCache[tuple[str, int, str, str, str], bytes] = BoundedCache(CACHE_ENTRIES)
+        self._authorizations: BoundedCache[str, Authorization] = BoundedCache(CACHE_ENTRIES)
+
+    def verify(self, request: SignedRequest, find_key: Callable[[str], K | None], now: datetime) -> Verified[K]:
+        """Return who made the request, or raise the answer to give.
+
+        `find_key` returns the active access key of an id, or None; it is asked once.
+        """
+        headers = _read_headers(request.headers)
+        text = _require_authorization(headers, request.query_string)
+        is_dated = b"x-amz-date" in headers or b"date" in headers
+        authorization, signature, new_prefix = self._parse(text, is_dated=is_dated)
+        timestamp, request_time = _parse_request_time(headers)
+        self._require_current(timestamp, request_time, now)
+        self._require_signed_headers(headers, authorization)
+        self._require_scope(authorization, timestamp)
+        access_key_id, date, region, service, _ = authorization.elements
+        access_key = find_key(access_key_id)
+        payload_hash = hashlib.sha256(request.body).hexdigest()
+        to_sign = _string_to_sign(request, headers, authorization, timestamp, payload_hash)
+        if access_key is None:
+            # The same work as for a known key, so that the time of the answer tells nothing more.
+            hmac.digest(_NOBODY.signing_key(date, region, service), to_sign, "sha256")
+            raise UnrecognizedClientException(_INVALID_TOKEN)
+        _require_payload_hash(headers, payload_hash)
+        self._require_signature(access_key, authorization, to_sign, signature)
+        if new_prefix is not None:
+            self._authorizations.keep(new_prefix, authorization)
+        _require_session(access_key, headers.get(b"x-amz-security-token"), now)
+        return Verified(access_key, region, service, date, authorization.signed_names, request_time)
+
+    def _require_signature(
+        self, access_key: Credentials, authorization: Authorization, to_sign: bytes, signature: str
+    ) -> None:
+        _, date, region, service, _ = authorization.elements
+        cache_key = (access_key.access_key_id, access_key.revision, date, region, service)
+        known = self._signing_keys.find(cache_key)
+        signing_key = known or access_key.secret_access_key.signing_key(date, region, service)
+        expected = hmac.digest(signing_key, to_sign, "sha256").hex()
+        if not hmac.compare_digest(expected.encode(), signature.encode()):
+            raise InvalidSignatureException(_MISMATCH)
+        if known is None:
+            self._signing_keys.keep(cache_key, signing_key)
+
+    def _parse(self, text: str, *, is_dated: bool) -> tuple[Authorization, str, str | None]:
+        """Return the header, its signature, and the prefix to remember it by if that is news."""
+        prefix, signature = text[:-SIGNATURE_LENGTH], text[-SIGNATURE_LENGTH:]
+        known = self._authorizations.find(prefix)
+        # A remembered prefix ends in "Signature=", and what is alphanumeric is that part's value to its end.
+        if known is not None and is_dated and signature.isalnum():
+            return known, signature, None
+        parsed, signature = parse_authorization(text, is_dated=is_dated)
+        return parsed, signature, prefix if prefix.endswith((" Signature=", ",Signature=")) else None
+
+    def _require_current(self, timestamp: str, request_time: datetime, now: datetime) -> None:
+        age = now - request_time
+        if self._too_new <= age < self._too_old:
+            return
+        minutes = self._skew // timedelta(minutes=1)
+        if age >= self._too_old:
+            raise InvalidSignatureException(
+                f"Signature expired: {timestamp} is now earlier than {_basic_format(now - self._skew)} "
+                f"({_basic_format(now)} - {minutes} min.)"
+            )
+        raise InvalidSignatureException(
+            f"Signature not yet current: {timestamp} is still later than {_basic_format(now + self._skew)} "
+            f"({_basic_format(now)} + {minutes} min.)"
+        )
+
+    def _require_signed_headers(self, headers: Mapping[bytes, bytes], authorization: Authorization) -> None:
+        signed = authorization.signed
+        if not authorization.is_list_well_formed:
+            raise InvalidSignatureException("'SignedHeaders' must be in lower case, sorted and without repetition.")
+        if b"host" not in signed:
+            raise InvalidSignatureException(_unsigned("Host' or ':authority"))
+        for name in headers:
+            if name not in signed and (name in _CONDITIONAL or name.startswith(b"x-amz-")):
+                self._require_may_be_unsigned(name, headers)
+        if not signed <= headers.keys():
+            absent = next(name for name in authorization.signed_headers if name not in headers)
+            raise InvalidSignatureException(f"'{_title(absent)}' is a 'SignedHeader' but not part of the request.")
+
+    def _require_may_be_unsigned(self, name: bytes, headers: Mapping[bytes, bytes]) -> None:
+        is_unread_date = name == b"date" and b"x-amz-date" in headers
+        is_fixed_type = name == b"content-type" and headers[name].strip() == self._fixed_content_type
+        if not (is_unread_date or is_fixed_type):
+            raise InvalidSignatureException(_unsigned(_title(name)))
+
+    def _require_scope(self, authorization: Authorization, timestamp: str) -> None:
+        if authorization.algorithm != ALGORITHM:
+            raise IncompleteSignatureException(
+                f"Unsupported AWS 'algorithm': '{authorization.algorithm}' (only {ALGORITHM} for now). "
+            )
+        if len(authorization.elements) != CREDENTIAL_ELEMENTS:
+            raise IncompleteSignatureException(
+                "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
+                f"got '{authorization.credential}'"
+            )
+        _, date, region, service, terminator = authorization.elements
+        faults = []
+        if not authorization.is_region_valid:
+            faults.append(f"Credential should be scoped to a valid region, not '{region}'.")
+        if service != self._service:
+            faults.append(f"Credential should be scoped to correct service: '{self._service}'.")
+        if terminator != TERMINATOR:
+            faults.append(f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{terminator}'.")
+        if date != timestamp[:8]:
+            faults.append(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+                f"'{date}' != '{timestamp[:8]}', from '{timestamp}'."
+            )
+        if faults:
+            raise InvalidSignatureException(" ".join(faults))
+
+
+def _read_headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    headers = dict(pairs)
+    if len(headers) != len(pairs):
+        headers = joined_headers(pairs)
+        _require_once(pairs)
+    for name in _ASCII_ONLY:
+        if name in headers and not headers[name].isascii():
+            raise IncompleteSignatureException(f"'{_title(name)}' must be ASCII.")
+    return headers
+
+
+def _require_once(pairs: Sequence[tuple[bytes, bytes]]) -> None:
+    seen: set[bytes] = set()
+    for name, _ in pairs:
+        # One reader takes the first, another the last: the one that is signed need not be the one obeyed.
+        if name in seen and (name in _ONCE or name.startswith(b"x-amz-")):
+            raise IncompleteSignatureException(f"'{_title(name)}' must not be repeated.")
+        seen.add(name)
+
+
+def _require_authorization(headers: Mapping[bytes, bytes], query_string: bytes) -> str:
+    value = headers.get(b"authorization")
+    if value is not None and query_string and _is_presigned(query_string):
+        raise InvalidSignatureException(
+            "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
+        )
+    text = "" if value is None else value.decode("ascii").strip(" ")
+    if not text.startswith(SCHEME_PREFIX):
+        raise MissingAuthenticationTokenException("Missing Authentication Token")
+    if len(text) > MAX_AUTHORIZATION_BYTES:
+        raise IncompleteSignatureException(f"'Authorization' must not exceed {MAX_AUTHORIZATION_BYTES} bytes.")
+    return text
+
+
+def _is_presigned(query_string: bytes) -> bool:
+    names = (parameter.partition(b"=")[0] for parameter in query_string.split(b"&"))
+    return any(unquote_to_bytes(name) == b"X-Amz-Algorithm" for name in names)
+
+
+def _parse_request_time(headers: Mapping[bytes, bytes]) -> tuple[str, datetime]:
+    """Return the request's instant as it is signed, and as an instant."""
+    amz_date = headers.get(b"x-amz-date")
+    text = (headers[b"date"] if amz_date is None else amz_date).decode("ascii").strip(" ")
+    try:
+        # fromisoformat knows many more forms; this one has its letters here and digits elsewhere.
+        if (
+            len(text) == _BASIC_FORMAT_LENGTH
+            and text[8] == "T"
+            and text[15] == "Z"
+            and (text[:8] + text[9:15]).isdigit()
+        ):
+            return text, datetime.fromisoformat(text)
+        if amz_date is None:
+            request_time = datetime.strptime(text, _HTTP_DATE).replace(tzinfo=UTC)
+            return _basic_format(request_time), request_time
+    except ValueError:
+        pass
+    raise IncompleteSignatureException(
+        f"Date must be in ISO-8601 'basic format'. Got '{text[:MAX_DATE_SHOWN]}'. See http://en.wikipedia.org/wiki/ISO_8601"
+    )
+
+
+def _basic_format(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime(_BASIC_FORMAT)
+
+
+def _string_to_sign(
+    request: SignedRequest,
+    headers: Mapping[bytes, bytes],
+    authorization: Authorization,
+    timestamp: str,
+    payload_hash: str,
+) -> bytes:
+    uri, query = canonical_uri(request.raw_path), canonical_query(request.query_string)
+    canonical = canonical_request(request.method, uri, query, headers, authorization.signed_headers, payload_hash)
+    return string_to_sign(timestamp, authorization.scope, canonical)
+
+
+def _require_payload_hash(headers: Mapping[bytes, bytes], payload_hash: str) -> None:
+    declared = headers.get(b"x-amz-content-sha256")
+    if declared is not None and declared.strip() != payload_hash.encode():
+        raise InvalidSignatureException("The provided 'x-amz-content-sha256' header does not match what was computed.")
+
+
+def _require_session(access_key: Credentials, token: bytes | None, now: datetime) -> None:
+    own = access_key.session_token
+    if own is None and token is None:
+        return
+    if own is None or token is None or not hmac.compare_digest(own.encode(), token.strip()):
+        raise UnrecognizedClientException(_INVALID_TOKEN)
+    if access_key.expires_at is not None and now >= access_key.expires_at:
+        raise ExpiredTokenException("The security token included in the request is expired")
+
+
+def _unsigned(name: str) -> str:
+    return f"'{name}' must be a 'SignedHeader' in the AWS Authorization."
+
+
+def _title(name: bytes) -> str:
+    return name.decode("latin-1").title()

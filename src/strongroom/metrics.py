@@ -1,0 +1,46 @@
+"""Counters of the process, as plain integers, in Prometheus' text form on request.
+
+Names carry no secret, ARN or key id: they would leak, and grow without bound.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+_HELP: Final = {
+    "requests_total": "Answered requests, by operation and outcome code.",
+    "tampered_ciphertexts_total": "Stored values that failed authentication when opened.",
+    "refused_reads_of_deleted_secrets_total": "GetSecretValue calls refused because of a scheduled deletion.",
+    "audit_failures_total": "Requests refused because the audit trail could not be written.",
+    "purged_secrets_total": "Secrets deleted for good.",
+    "purged_versions_total": "Deprecated versions removed by the clean-up.",
+    "jobs_failed_total": "Attempts of background jobs that ended in an error.",
+}
+
+
+class Metrics:
+    """A bag of monotonic counters; adding to one is a dictionary update under the interpreter's lock."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter({(name, ""): 0 for name in _HELP})
+
+    def increment(self, name: str, labels: str = "") -> None:
+        """Add one to a counter named in this module; `labels` are in Prometheus' own syntax."""
+        self._counts[name, labels] += 1
+
+    def value(self, name: str, labels: str = "") -> int:
+        return self._counts[name, labels]
+
+    def render(self) -> str:
+        """Return all counters as Prometheus text."""
+        lines = []
+        for name, help_text in _HELP.items():
+            lines += [f"# HELP strongroom_{name} {help_text}", f"# TYPE strongroom_{name} counter"]
+            for (counted, labels), count in sorted(self._counts.items()):
+                if counted == name and (labels or not self._has_labels(name)):
+                    lines.append(f"strongroom_{name}{f'{{{labels}}}' if labels else ''} {count}")
+        return "\n".join(lines) + "\n"
+
+    def _has_labels(self, name: str) -> bool:
+        return any(labels for counted, labels in self._counts if counted == name)

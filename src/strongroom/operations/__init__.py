@@ -1,0 +1,44 @@
+"""The operations of Secrets Manager: one file each, and the one table that names them.
+
+An operation that is not in the table does not exist: the answer is UnknownOperationException.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from strongroom.operations import (
+    create_secret,
+    delete_secret,
+    describe_secret,
+    get_random_password,
+    get_secret_value,
+    list_secret_version_ids,
+    list_secrets,
+    put_secret_value,
+    restore_secret,
+    tag_resource,
+    untag_resource,
+    update_secret,
+    update_secret_version_stage,
+)
+from strongroom.operations.base import Operation
+
+OPERATIONS: Final[dict[str, Operation[Any]]] = {
+    operation.name: operation
+    for operation in (
+        create_secret.OPERATION,
+        delete_secret.OPERATION,
+        describe_secret.OPERATION,
+        get_random_password.OPERATION,
+        get_secret_value.OPERATION,
+        list_secret_version_ids.OPERATION,
+        list_secrets.OPERATION,
+        put_secret_value.OPERATION,
+        restore_secret.OPERATION,
+        tag_resource.OPERATION,
+        untag_resource.OPERATION,
+        update_secret.OPERATION,
+        update_secret_version_stage.OPERATION,
+    )
+}

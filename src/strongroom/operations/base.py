@@ -1,0 +1,114 @@
+"""What an operation is: its wire types, what it works on, and what the door must check first.
+
+Limits are declared once, on the field, through `limits`; `wire.constraints` enforces them and a test
+compares them with the service model. A member without a value is absent from an answer, never null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from strongroom.errors import InvalidParameterException, ModelledError
+from strongroom.operations.call import Call
+
+REQUIRED: Final[Any] = msgspec.UNSET
+"""Default of a required member: leaving it out is a constraint violation, reported with all others."""
+
+
+class _Message(msgspec.Struct, rename="pascal", kw_only=True):
+    """Wire members are the Pascal-case names of the attributes, unless a field says otherwise."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+    __str__ = __repr__
+
+    def __rich_repr__(self) -> Any:
+        return iter(())
+
+
+class Request(_Message, rename="pascal", kw_only=True):
+    """An operation's input; unknown members are ignored."""
+
+
+class Response(_Message, rename="pascal", kw_only=True, omit_defaults=True):
+    """An operation's output; members equal to their default are left out."""
+
+
+class Shape(_Message, rename="pascal", kw_only=True, omit_defaults=True):
+    """A structure inside a request or a response."""
+
+
+def limits(
+    minimum: int | None = None,
+    maximum: int | None = None,
+    *,
+    pattern: str | None = None,
+    enum: type[Enum] | None = None,
+    sensitive: bool = False,
+) -> msgspec.Meta:
+    """Return the constraints of a member: length of text, bytes and lists, or value of a number."""
+    extra = {"min": minimum, "max": maximum, "pattern": pattern, "enum": enum, "sensitive": sensitive}
+    return msgspec.Meta(extra=extra)
+
+
+class SecretState(Enum):
+    """In which state an operation accepts the secret it names."""
+
+    USABLE = "exists and is not scheduled for deletion"
+    ANY = "exists"
+    MAYBE = "may exist; the handler decides"
+    NONE = "the operation names no secret"
+
+
+RequestT = TypeVar("RequestT", bound=Request)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operation(Generic[RequestT]):
+    """One operation of the API. Every member must be declared, so that no check can be forgotten.
+
+    Attributes:
+        name: AWS's name, also of the IAM action and the audit event.
+        request: wire type of the input.
+        response: wire type of the output; None answers an empty body.
+        names_secret: gives the SecretId (or the new secret's Name) that the request works on, or None.
+        secret_state: what the door requires of that secret before the handler runs.
+        mutates: whether the handler changes something.
+        validate: checks that need only the request; they come before authorization and existence.
+        handler: does the work in an open transaction.
+        shown_request: members of the input (Python names) that the audit record may hold.
+        shown_response: the same for the output; reading operations show none.
+        errors: the errors that the service model lists for the operation.
+    """
+
+    name: str
+    request: type[RequestT]
+    response: type[Response] | None
+    names_secret: Callable[[RequestT], str] | None
+    secret_state: SecretState
+    mutates: bool
+    validate: Callable[[RequestT], None] | None
+    handler: Callable[[Call, RequestT], Response | None]
+    shown_request: tuple[str, ...]
+    shown_response: tuple[str, ...]
+    errors: tuple[type[ModelledError], ...]
+
+    @property
+    def action(self) -> str:
+        return f"secretsmanager:{self.name}"
+
+
+def require_absent(member: str, value: object) -> None:
+    """Refuse an option that this release does not offer, rather than ignore it.
+
+    Raises:
+        InvalidParameterException: the option was given.
+    """
+    if value is not None:
+        raise InvalidParameterException(f"This version of Strongroom does not support the parameter {member}.")

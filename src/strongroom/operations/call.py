@@ -1,0 +1,99 @@
+"""What a handler is given: the caller, one instant, one transaction, and the secret the door resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from strongroom import ids
+from strongroom.audit.record import service_event
+from strongroom.crypto.page_tokens import PageTokens
+from strongroom.crypto.vault import Vault
+from strongroom.domain import deletion, staging
+from strongroom.domain.principal import Principal
+from strongroom.domain.secret import Secret, Version, touched
+from strongroom.domain.secret_value import SecretValue
+from strongroom.entropy import Entropy
+from strongroom.storage.base import Job, Transaction
+
+PURGE_JOB: Final = "purge"
+CLEANUP_JOB: Final = "version-cleanup"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call in progress. `secret` is what the request names; absent only where the operation allows."""
+
+    principal: Principal
+    account_id: str
+    region: str
+    now: datetime
+    tx: Transaction
+    vault: Vault
+    page_tokens: PageTokens
+    entropy: Entropy
+    found: Secret | None
+
+    @property
+    def secret(self) -> Secret:
+        if self.found is None:
+            raise LookupError("the operation declares that its secret may be missing")
+        return self.found
+
+    def read_value(self, secret: Secret, version: Version) -> SecretValue | None:
+        """Return the value of a version; None for a placeholder or a removed one."""
+        if version.sealed is None:
+            return None
+        return self.vault.open(self.tx, secret, version.version_id, version.sealed)
+
+    def add_version(
+        self, secret: Secret, version_id: str, value: SecretValue, labels: Sequence[str] | None
+    ) -> dict[str, str]:
+        """Store a value as a new version, or into its placeholder, and return the stages after it.
+
+        The caller has made sure that the version does not exist with a value.
+        """
+        before = self.tx.stages(secret)
+        after = staging.stage_new_version(before, version_id, labels)
+        key = self.vault.encryption_key(
+            self.tx, secret.kms_key_id, account_id=self.account_id, region=self.region, now=self.now
+        )
+        sealed = self.vault.seal(self.tx, key, secret, version_id, value)
+        placeholder = self.tx.find_version(secret, version_id)
+        if placeholder is None:
+            self.tx.insert_version(secret, Version(version_id, self.now, sealed, secret.kms_key_id))
+        else:
+            self.tx.put_version(secret, replace(placeholder, sealed=sealed, kms_key_id=secret.kms_key_id))
+        self.put_stages(secret, before, after)
+        return after
+
+    def put_stages(self, secret: Secret, before: dict[str, str], after: dict[str, str]) -> None:
+        """Store moved labels, and plan the clean-up of versions that have none any more."""
+        self.tx.put_stages(secret, before, after)
+        if self.tx.count_versions(secret) <= deletion.KEPT_DEPRECATED_VERSIONS:
+            return
+        due = deletion.next_pruning(self.tx.list_versions(secret), set(after.values()))
+        if due is not None and self.tx.find_job(CLEANUP_JOB, secret.arn) is None:
+            self.tx.put_job(Job(CLEANUP_JOB, secret.arn, secret.account_id, secret.region, due))
+
+    def save(self, secret: Secret) -> Secret:
+        """Store a changed secret, with its date of change, and return it."""
+        changed = touched(secret, self.now)
+        self.tx.put_secret(changed)
+        return changed
+
+    def record_event(self, name: str, secret: Secret, **details: str) -> None:
+        """Put something the service does by itself on the trail, together with this call."""
+        self.tx.journal(
+            service_event(
+                name=name,
+                now=self.now,
+                event_id=ids.random_uuid(self.entropy),
+                region=secret.region,
+                account_id=secret.account_id,
+                arn=secret.arn,
+                details=details,
+            )
+        )

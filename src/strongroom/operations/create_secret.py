@@ -1,0 +1,140 @@
+"""CreateSecret: a new secret, with or without a first value.
+
+A repetition with the same token and value succeeds again; a name in use or waiting for its purge is
+refused. Without a value the secret has no version at all.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from strongroom import ids
+from strongroom.domain import deletion, idempotency, identifiers, secret_value, tags
+from strongroom.domain.secret import Secret
+from strongroom.domain.secret_value import SecretValue
+from strongroom.errors import (
+    DecryptionFailure,
+    EncryptionFailure,
+    InternalServiceError,
+    InvalidParameterException,
+    InvalidRequestException,
+    LimitExceededException,
+    MalformedPolicyDocumentException,
+    PreconditionNotMetException,
+    ResourceExistsException,
+    ResourceNotFoundException,
+)
+from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState, limits, require_absent
+from strongroom.operations.call import Call
+from strongroom.operations.shapes import (
+    ClientRequestToken,
+    Description,
+    KmsKeyId,
+    ReplicaRegion,
+    ReplicationStatus,
+    SecretBinary,
+    SecretString,
+    Tag,
+    domain_tags,
+)
+
+
+class CreateSecretRequest(Request, kw_only=True):
+    name: Annotated[str, limits(1, identifiers.MAX_NAME_LENGTH)] = REQUIRED
+    client_request_token: ClientRequestToken | None = None
+    description: Description | None = None
+    kms_key_id: KmsKeyId | None = None
+    secret_binary: SecretBinary | None = None
+    secret_string: SecretString | None = None
+    tags: list[Tag] | None = None
+    add_replica_regions: Annotated[list[ReplicaRegion], limits(1)] | None = None
+    force_overwrite_replica_secret: bool | None = None
+    type: Annotated[str, limits(0, 256)] | None = None
+    cross_account_primary_arn: Annotated[str, limits(20, 2_048)] | None = msgspec.field(
+        name="CrossAccountPrimaryARN", default=None
+    )
+
+
+class CreateSecretResponse(Response, kw_only=True):
+    arn: str | None = msgspec.field(name="ARN", default=None)
+    name: str | None = None
+    version_id: str | None = None
+    replication_status: list[ReplicationStatus] | None = None
+
+
+def validate(request: CreateSecretRequest) -> None:
+    value = secret_value.choose(request.secret_string, request.secret_binary)
+    if value is not None:
+        idempotency.require_token(request.client_request_token)
+    require_absent("AddReplicaRegions", request.add_replica_regions)
+    require_absent("ForceOverwriteReplicaSecret", request.force_overwrite_replica_secret or None)
+    require_absent("Type", request.type or None)
+    require_absent("CrossAccountPrimaryARN", request.cross_account_primary_arn)
+
+
+def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecretResponse:
+    value = secret_value.choose(request.secret_string, request.secret_binary)
+    if call.found is not None:
+        return _repeat(call, call.found, request, value)
+    secret = Secret(
+        account_id=call.account_id,
+        region=call.region,
+        arn=identifiers.render_arn(call.region, call.account_id, f"{request.name}-{ids.arn_suffix(call.entropy)}"),
+        name=request.name,
+        created_at=call.now,
+        last_changed_at=call.now,
+        description=request.description or "",
+        kms_key_id=request.kms_key_id or None,
+        tags=tags.merge(None, domain_tags(request.tags or ())),
+    )
+    if secret.kms_key_id is not None:
+        call.vault.encryption_key(
+            call.tx, secret.kms_key_id, account_id=call.account_id, region=call.region, now=call.now
+        )
+    call.tx.insert_secret(secret)
+    if value is None:
+        return CreateSecretResponse(arn=secret.arn, name=secret.name)
+    version_id = idempotency.require_token(request.client_request_token)
+    call.add_version(secret, version_id, value, None)
+    return CreateSecretResponse(arn=secret.arn, name=secret.name, version_id=version_id)
+
+
+def _repeat(
+    call: Call, secret: Secret, request: CreateSecretRequest, value: SecretValue | None
+) -> CreateSecretResponse:
+    if deletion.is_scheduled(secret):
+        raise deletion.name_is_scheduled()
+    token = request.client_request_token
+    version = None if token is None else call.tx.find_version(secret, token)
+    if token is None or version is None:
+        raise idempotency.name_taken(secret.name)
+    idempotency.require_replay(token, secret.arn, stored=call.read_value(secret, version), given=value)
+    return CreateSecretResponse(arn=secret.arn, name=secret.name, version_id=token)
+
+
+OPERATION = Operation(
+    name="CreateSecret",
+    request=CreateSecretRequest,
+    response=CreateSecretResponse,
+    names_secret=lambda request: request.name,
+    secret_state=SecretState.MAYBE,
+    mutates=True,
+    validate=validate,
+    handler=create_secret,
+    shown_request=("name", "client_request_token", "description", "kms_key_id", "tags"),
+    shown_response=("arn", "name", "version_id"),
+    errors=(
+        InvalidParameterException,
+        InvalidRequestException,
+        LimitExceededException,
+        EncryptionFailure,
+        ResourceExistsException,
+        ResourceNotFoundException,
+        MalformedPolicyDocumentException,
+        InternalServiceError,
+        PreconditionNotMetException,
+        DecryptionFailure,
+    ),
+)

@@ -1,0 +1,40 @@
+"""TagResource: adds tags to a secret; a key it already has takes the new value. The answer is empty."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from strongroom.domain import tags
+from strongroom.errors import (
+    InternalServiceError,
+    InvalidParameterException,
+    InvalidRequestException,
+    ResourceNotFoundException,
+)
+from strongroom.operations.base import REQUIRED, Operation, Request, SecretState
+from strongroom.operations.call import Call
+from strongroom.operations.shapes import SecretId, Tag, domain_tags
+
+
+class TagResourceRequest(Request, kw_only=True):
+    secret_id: SecretId = REQUIRED
+    tags: list[Tag] = REQUIRED
+
+
+def tag_resource(call: Call, request: TagResourceRequest) -> None:
+    call.save(replace(call.secret, tags=tags.merge(call.secret.tags, domain_tags(request.tags))))
+
+
+OPERATION = Operation(
+    name="TagResource",
+    request=TagResourceRequest,
+    response=None,
+    names_secret=lambda request: request.secret_id,
+    secret_state=SecretState.USABLE,
+    mutates=True,
+    validate=None,
+    handler=tag_resource,
+    shown_request=("secret_id", "tags"),
+    shown_response=(),
+    errors=(ResourceNotFoundException, InvalidRequestException, InvalidParameterException, InternalServiceError),
+)

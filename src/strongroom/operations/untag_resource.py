@@ -1,0 +1,41 @@
+"""UntagResource: removes tags by key; keys the secret does not have are ignored. The answer is empty."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from strongroom.domain import tags
+from strongroom.errors import (
+    InternalServiceError,
+    InvalidParameterException,
+    InvalidRequestException,
+    ResourceNotFoundException,
+)
+from strongroom.operations.base import REQUIRED, Operation, Request, SecretState, limits
+from strongroom.operations.call import Call
+from strongroom.operations.shapes import SecretId
+
+
+class UntagResourceRequest(Request, kw_only=True):
+    secret_id: SecretId = REQUIRED
+    tag_keys: list[Annotated[str, limits(1, 128)]] = REQUIRED
+
+
+def untag_resource(call: Call, request: UntagResourceRequest) -> None:
+    call.save(replace(call.secret, tags=tags.remove(call.secret.tags, request.tag_keys)))
+
+
+OPERATION = Operation(
+    name="UntagResource",
+    request=UntagResourceRequest,
+    response=None,
+    names_secret=lambda request: request.secret_id,
+    secret_state=SecretState.USABLE,
+    mutates=True,
+    validate=None,
+    handler=untag_resource,
+    shown_request=("secret_id", "tag_keys"),
+    shown_response=(),
+    errors=(ResourceNotFoundException, InvalidRequestException, InvalidParameterException, InternalServiceError),
+)

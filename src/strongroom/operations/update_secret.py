@@ -1,0 +1,128 @@
+"""UpdateSecret: description, KMS key, and optionally a new current value.
+
+An absent member stays as it is; an empty Description clears it, an empty KmsKeyId returns to the default
+key. A new key re-encrypts the versions labelled AWSCURRENT, AWSPENDING and AWSPREVIOUS, and no other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Final
+
+import msgspec
+
+from strongroom.domain import idempotency, secret_value
+from strongroom.domain.secret import Secret
+from strongroom.domain.secret_value import SecretValue
+from strongroom.domain.staging import CURRENT, PENDING, PREVIOUS
+from strongroom.errors import (
+    DecryptionFailure,
+    EncryptionFailure,
+    InternalServiceError,
+    InvalidParameterException,
+    InvalidRequestException,
+    LimitExceededException,
+    MalformedPolicyDocumentException,
+    PreconditionNotMetException,
+    ResourceExistsException,
+    ResourceNotFoundException,
+)
+from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState, limits, require_absent
+from strongroom.operations.call import Call
+from strongroom.operations.shapes import (
+    ClientRequestToken,
+    Description,
+    KmsKeyId,
+    SecretBinary,
+    SecretId,
+    SecretString,
+)
+
+REENCRYPTED_LABELS: Final = (CURRENT, PENDING, PREVIOUS)
+
+
+class UpdateSecretRequest(Request, kw_only=True):
+    secret_id: SecretId = REQUIRED
+    client_request_token: ClientRequestToken | None = None
+    description: Description | None = None
+    kms_key_id: KmsKeyId | None = None
+    secret_binary: SecretBinary | None = None
+    secret_string: SecretString | None = None
+    type: Annotated[str, limits(0, 256)] | None = None
+
+
+class UpdateSecretResponse(Response, kw_only=True):
+    arn: str | None = msgspec.field(name="ARN", default=None)
+    name: str | None = None
+    version_id: str | None = None
+
+
+def validate(request: UpdateSecretRequest) -> None:
+    value = secret_value.choose(request.secret_string, request.secret_binary)
+    if value is not None:
+        idempotency.require_token(request.client_request_token)
+    require_absent("Type", request.type or None)
+
+
+def update_secret(call: Call, request: UpdateSecretRequest) -> UpdateSecretResponse:
+    secret = call.secret
+    if request.description is not None:
+        secret = replace(secret, description=request.description)
+    if request.kms_key_id is not None:
+        secret = _change_key(call, secret, request.kms_key_id or None)
+    value = secret_value.choose(request.secret_string, request.secret_binary)
+    version_id = None if value is None else _put_value(call, secret, request, value)
+    call.save(secret)
+    return UpdateSecretResponse(arn=secret.arn, name=secret.name, version_id=version_id)
+
+
+def _put_value(call: Call, secret: Secret, request: UpdateSecretRequest, value: SecretValue) -> str:
+    token = idempotency.require_token(request.client_request_token)
+    existing = call.tx.find_version(secret, token)
+    if existing is None or existing.is_placeholder:
+        call.add_version(secret, token, value, None)
+    else:
+        idempotency.require_replay(token, secret.arn, stored=call.read_value(secret, existing), given=value)
+    return token
+
+
+def _change_key(call: Call, secret: Secret, kms_key_id: str | None) -> Secret:
+    changed = replace(secret, kms_key_id=kms_key_id)
+    key = call.vault.encryption_key(call.tx, kms_key_id, account_id=call.account_id, region=call.region, now=call.now)
+    stages = call.tx.stages(secret)
+    for version_id in {stages[label] for label in REENCRYPTED_LABELS if label in stages}:
+        version = call.tx.find_version(secret, version_id)
+        if version is None or version.sealed is None:
+            continue
+        sealed = version.sealed
+        if sealed.key_arn != key.arn:
+            value = call.vault.open(call.tx, secret, version_id, sealed)
+            sealed = call.vault.seal(call.tx, key, secret, version_id, value)
+        call.tx.put_version(secret, replace(version, sealed=sealed, kms_key_id=kms_key_id))
+    return changed
+
+
+OPERATION = Operation(
+    name="UpdateSecret",
+    request=UpdateSecretRequest,
+    response=UpdateSecretResponse,
+    names_secret=lambda request: request.secret_id,
+    secret_state=SecretState.USABLE,
+    mutates=True,
+    validate=validate,
+    handler=update_secret,
+    shown_request=("secret_id", "client_request_token", "description", "kms_key_id"),
+    shown_response=("arn", "name", "version_id"),
+    errors=(
+        InvalidParameterException,
+        InvalidRequestException,
+        LimitExceededException,
+        EncryptionFailure,
+        ResourceExistsException,
+        ResourceNotFoundException,
+        MalformedPolicyDocumentException,
+        InternalServiceError,
+        PreconditionNotMetException,
+        DecryptionFailure,
+    ),
+)

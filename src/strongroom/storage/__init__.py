@@ -1,0 +1,1 @@
+"""Persistence: one narrow interface, one set of named queries, two databases."""

@@ -1,0 +1,186 @@
+"""The contract between the server and its databases.
+
+- `Storage.read` and `Storage.write` take a function of a `Transaction`. A writing function may be run
+  again (a conflict with another node), so it is pure apart from the transaction it is given.
+- `write` returns, and `submit` completes its future, only when the change is on disk.
+- A function may `journal` audit entries. They reach the journal before the transaction commits, also
+  when the function raises; if the journal refuses them nothing is committed. An attempt that is run
+  again leaves no entries.
+- A verb that changes something raises `WriteRequiredError` inside `read`: the caller repeats the call as
+  a write. This is how the first read of a day records its date.
+
+This module names no database and imports none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol, TypeVar
+
+from strongroom.domain.kms_key import KmsKey
+from strongroom.domain.listing import ListingPosition, SortBy
+from strongroom.domain.secret import Secret, Version
+
+T = TypeVar("T")
+
+Journal = Callable[[Sequence[bytes], bool], None]
+"""Appends entries; the flag asks for them to be on disk when it returns. Raises to refuse."""
+
+
+class StorageError(Exception):
+    """The database did not do what it was asked; the outcome of the call is a failure."""
+
+
+class WriteRequiredError(Exception):
+    """A read turned out to change something."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A keyring term or a KMS key's backing key, wrapped by the level above it (`wrapped_by`)."""
+
+    number: int
+    wrapped: bytes
+    wrapped_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKeyRow:
+    """A long-term access key; its secret is sealed by the keyring."""
+
+    access_key_id: str
+    account_id: str
+    principal_arn: str
+    principal_id: str
+    active: bool
+    revision: int
+    sealed_secret: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece of background work. `fence` grows with every claim; only its holder may finish the job."""
+
+    kind: str
+    subject: str
+    account_id: str
+    region: str
+    run_at: datetime
+    fence: int = 0
+    attempts: int = 0
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What remains of a purged secret: that it existed, and when it went."""
+
+    account_id: str
+    region: str
+    arn: str
+    name: str
+    versions: int
+    purged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TrailHead:
+    """How far a trail had come when it was last written down here; a shorter trail was cut."""
+
+    trail: str
+    sequence: int
+    mac: str
+
+
+class Transaction(Protocol):
+    """Every verb of the storage. `find_*` gives None for what is not there; ARNs are keys, never patterns."""
+
+    writable: bool
+
+    def journal(self, entry: bytes) -> None: ...
+
+    def find_secret(self, account_id: str, region: str, name: str) -> Secret | None: ...
+    def find_secret_by_arn(self, account_id: str, region: str, arn: str) -> Secret | None: ...
+    def insert_secret(self, secret: Secret) -> None: ...
+    def put_secret(self, secret: Secret) -> None: ...
+    def delete_secret(self, secret: Secret) -> None: ...
+    def list_secrets(
+        self,
+        account_id: str,
+        region: str,
+        order: SortBy,
+        after: ListingPosition | None,
+        limit: int,
+        *,
+        descending: bool,
+    ) -> list[Secret]: ...
+
+    def find_version(self, secret: Secret, version_id: str) -> Version | None: ...
+    def list_versions(self, secret: Secret) -> list[Version]: ...
+    def count_versions(self, secret: Secret) -> int: ...
+    def insert_version(self, secret: Secret, version: Version) -> None: ...
+    def put_version(self, secret: Secret, version: Version) -> None: ...
+    def record_access(self, secret: Secret, version_id: str, day: date) -> None: ...
+    def delete_wrapped_keys(self, secret: Secret) -> None: ...
+    def delete_versions(self, secret: Secret) -> None: ...
+
+    def stages(self, secret: Secret) -> dict[str, str]: ...
+    def stages_of_many(self, secrets: Sequence[Secret]) -> dict[str, dict[str, str]]: ...
+    def put_stages(self, secret: Secret, before: dict[str, str], after: dict[str, str]) -> None: ...
+
+    def find_kms_key(self, account_id: str, region: str, key_id: str) -> KmsKey | None: ...
+    def find_kms_alias(self, account_id: str, region: str, alias: str) -> str | None: ...
+    def list_kms_keys(self, account_id: str, region: str) -> list[KmsKey]: ...
+    def insert_kms_key(self, key: KmsKey, backing: WrappedKey) -> None: ...
+    def put_kms_key(self, key: KmsKey) -> None: ...
+    def insert_kms_alias(self, account_id: str, region: str, alias: str, key_id: str) -> None: ...
+    def find_backing_key(self, account_id: str, region: str, key_id: str, version: int) -> WrappedKey | None: ...
+
+    def list_terms(self) -> list[WrappedKey]: ...
+    def insert_term(self, term: WrappedKey, now: datetime) -> None: ...
+
+    def find_access_key(self, access_key_id: str) -> AccessKeyRow | None: ...
+    def list_access_keys(self, account_id: str) -> list[AccessKeyRow]: ...
+    def insert_access_key(self, key: AccessKeyRow) -> None: ...
+    def put_access_key(self, key: AccessKeyRow) -> None: ...
+    def delete_access_key(self, access_key_id: str) -> None: ...
+
+    def find_account(self, account_id: str) -> str | None: ...
+    def insert_account(self, account_id: str, now: datetime) -> None: ...
+
+    def put_job(self, job: Job) -> None: ...
+    def find_job(self, kind: str, subject: str) -> Job | None: ...
+    def claim_job(self, owner: str, now: datetime, lease_until: datetime) -> Job | None: ...
+    def next_job_at(self) -> datetime | None: ...
+    def finish_job(self, job: Job) -> bool: ...
+    def retry_job(self, job: Job, run_at: datetime, error: str) -> bool: ...
+    def delete_job(self, kind: str, subject: str) -> None: ...
+    def list_jobs(self) -> list[Job]: ...
+
+    def insert_tombstone(self, tombstone: Tombstone) -> None: ...
+    def find_tombstone(self, arn: str) -> Tombstone | None: ...
+
+    def put_trail_head(self, head: TrailHead, now: datetime) -> None: ...
+    def list_trail_heads(self) -> list[TrailHead]: ...
+
+
+class Storage(Protocol):
+    """A database with the schema in place."""
+
+    reads_inline: bool
+    """Whether `read` is quick enough, and safe, on the event loop's own thread."""
+
+    def read(self, work: Callable[[Transaction], T]) -> T: ...
+    def write(self, work: Callable[[Transaction], T]) -> T: ...
+    def submit(self, work: Callable[[Transaction], T]) -> Future[T]: ...
+    def attach_journal(self, journal: Journal) -> None: ...
+    def check(self) -> None:
+        """Raise StorageError when the database cannot be used now."""
+        ...
+
+    def describe(self) -> str: ...
+    def close(self) -> None: ...

@@ -1,0 +1,153 @@
+"""PostgreSQL through psycopg 3: a pool of connections, short transactions, bounded retries.
+
+Why it is safe:
+- A writing call locks the row of the secret it changes before it reads anything else of it, so changes of
+  one secret are made one after the other (READ COMMITTED suffices; docs/adr/0003).
+- A conflict with another node (serialization failure, deadlock, a unique key taken in between) undoes the
+  attempt and runs the pure function again, a bounded number of times.
+- A reading call sees one snapshot (REPEATABLE READ, READ ONLY).
+- Journal entries are written before COMMIT; if they are refused nothing is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from strongroom.errors import OperatorError
+from strongroom.storage.base import Journal, StorageError, Transaction
+from strongroom.storage.migrate import VERSION_TABLE, dialect_text, pending
+from strongroom.storage.rows import Params, Row
+from strongroom.storage.sql import load
+from strongroom.storage.transaction import SqlTransaction
+
+T = TypeVar("T")
+
+MAX_ATTEMPTS: Final = 10
+"""Runs of one writing call before a conflict becomes a failure."""
+
+POOL_SIZE: Final = 16
+CONNECT_TIMEOUT_S: Final = 10
+
+_MIGRATION_LOCK: Final = 0x5_7267_6D21
+"""Advisory lock that keeps two nodes from migrating at once; any constant of our own."""
+
+_CONFLICTS: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
+
+
+class PostgresqlStorage:
+    """A PostgreSQL database shared by any number of nodes."""
+
+    reads_inline = False
+
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
+        self._queries = load("postgresql")
+        self._journal: Journal | None = None
+        self._where = _without_password(url)
+        _migrate(url, self._where)
+        self._pool = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=pool_size,
+            kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S, "application_name": "strongroom"},
+            timeout=CONNECT_TIMEOUT_S,
+            open=True,
+        )
+        self._threads = ThreadPoolExecutor(pool_size, thread_name_prefix="postgresql")
+
+    def describe(self) -> str:
+        return f"PostgreSQL at {self._where}"
+
+    def attach_journal(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        return self._guarded(lambda: self._attempt(work, writable=False))
+
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        return self._guarded(lambda: self._with_retries(work))
+
+    def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
+        return self._threads.submit(self.write, work)
+
+    def check(self) -> None:
+        self.read(lambda tx: tx.next_job_at())
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=True)
+        self._pool.close()
+
+    def _guarded(self, run: Callable[[], T]) -> T:
+        try:
+            return run()
+        except (psycopg.Error, PoolTimeout) as error:
+            raise StorageError(f"{type(error).__name__}: {error}") from error
+
+    def _with_retries(self, work: Callable[[Transaction], T]) -> T:
+        for _ in range(MAX_ATTEMPTS - 1):
+            try:
+                return self._attempt(work, writable=True)
+            except _CONFLICTS:
+                continue
+        return self._attempt(work, writable=True)
+
+    def _attempt(self, work: Callable[[Transaction], T], *, writable: bool) -> T:
+        with self._pool.connection() as connection:
+            tx = SqlTransaction(_executor(connection), self._queries, writable=writable)
+            connection.execute("BEGIN" if writable else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                result = work(tx)
+                self._record(tx.entries, durable=writable)
+            except psycopg.Error:
+                connection.execute("ROLLBACK")
+                raise
+            except Exception:
+                connection.execute("ROLLBACK")
+                self._record(tx.entries, durable=writable)
+                raise
+            connection.execute("COMMIT")
+            return result
+
+    def _record(self, entries: list[bytes], *, durable: bool) -> None:
+        if entries:
+            if self._journal is None:
+                raise StorageError("no journal is attached")
+            self._journal(tuple(entries), durable)
+            entries.clear()
+
+
+def _executor(connection: psycopg.Connection) -> Callable[[str, Params], list[Row]]:
+    def execute(text: str, params: Params) -> list[Row]:
+        cursor = connection.execute(text.encode(), params)
+        return cursor.fetchall() if cursor.description else []
+
+    return execute
+
+
+def _migrate(url: str, where: str) -> None:
+    try:
+        with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
+            connection.execute(dialect_text(VERSION_TABLE, "postgresql").encode())
+            row = connection.execute("SELECT COALESCE(MAX(version), 0) FROM schema_version").fetchone()
+            for migration in pending("postgresql", int(row[0]) if row else 0):
+                for statement in migration.statements:
+                    connection.execute(statement.encode())
+                connection.execute("INSERT INTO schema_version (version) VALUES (%s)", (migration.version,))
+    except psycopg.Error as error:
+        raise OperatorError(
+            f"The database at {where} cannot be used.",
+            why=str(error).strip() or type(error).__name__,
+            next_step="check the URL given as --database, that the server runs, and that the user may create tables",
+        ) from error
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname or 'a local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"

@@ -1,0 +1,46 @@
+-- fragment job_columns --
+kind, subject, account_id, region, run_at, fence, attempts, last_error
+
+-- put_job --
+-- One job per kind and subject: asking again moves it, ends its lease and so outdates whoever holds it
+INSERT INTO jobs ({job_columns}, lease_owner, lease_until)
+VALUES (:kind, :subject, :account_id, :region, :run_at, 0, 0, NULL, NULL, NULL)
+ON CONFLICT (kind, subject) DO UPDATE SET run_at = excluded.run_at, fence = jobs.fence + 1, attempts = 0,
+last_error = NULL, lease_owner = NULL, lease_until = NULL
+
+-- find_job --
+SELECT {job_columns} FROM jobs WHERE kind = :kind AND subject = :subject
+
+-- claim_job --
+-- The job that is due longest and that nobody holds; the claim is a lease with a new fence
+UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
+WHERE (kind, subject) = (
+  SELECT kind, subject FROM jobs WHERE run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
+  ORDER BY run_at, subject LIMIT 1
+) RETURNING {job_columns}
+
+-- next_job_at --
+-- When the next job falls due or a lease ends
+SELECT MIN(CASE WHEN lease_until IS NULL OR lease_until < run_at THEN run_at ELSE lease_until END) FROM jobs
+
+-- finish_job --
+-- Only the holder of the newest claim may finish
+DELETE FROM jobs WHERE kind = :kind AND subject = :subject AND fence = :fence RETURNING fence
+
+-- retry_job --
+UPDATE jobs SET run_at = :run_at, last_error = :last_error, lease_owner = NULL, lease_until = NULL
+WHERE kind = :kind AND subject = :subject AND fence = :fence RETURNING fence
+
+-- delete_job --
+DELETE FROM jobs WHERE kind = :kind AND subject = :subject
+
+-- list_jobs --
+SELECT {job_columns} FROM jobs ORDER BY run_at, kind, subject
+
+-- put_trail_head --
+INSERT INTO trail_heads (trail, sequence, mac, recorded_at) VALUES (:trail, :sequence, :mac, :recorded_at)
+ON CONFLICT (trail) DO UPDATE SET sequence = excluded.sequence, mac = excluded.mac,
+recorded_at = excluded.recorded_at
+
+-- list_trail_heads --
+SELECT trail, sequence, mac FROM trail_heads ORDER BY trail

@@ -1,0 +1,178 @@
+"""Rows of the database to records and back. Column order is that of the fragments in `queries/`."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from typing import Any, TypeAlias
+
+from strongroom.domain.kms_key import KeyManager, KeyState, KmsKey
+from strongroom.domain.secret import SealedValue, Secret, Tag, Version
+from strongroom.domain.secret_value import ValueKind
+from strongroom.domain.timestamps import from_days, from_micros, to_days, to_micros
+from strongroom.storage.base import AccessKeyRow, Job
+
+Row: TypeAlias = tuple[Any, ...]
+Params: TypeAlias = dict[str, Any]
+
+
+def micros(instant: datetime | None) -> int | None:
+    return None if instant is None else to_micros(instant)
+
+
+def _instant(value: int | None) -> datetime | None:
+    return None if value is None else from_micros(value)
+
+
+def _days(day: date | None) -> int | None:
+    return None if day is None else to_days(day)
+
+
+def _day(value: int | None) -> date | None:
+    return None if value is None else from_days(value)
+
+
+def _tags_text(tags: tuple[Tag, ...] | None) -> str | None:
+    if tags is None:
+        return None
+    return json.dumps([[tag.key, tag.value] for tag in tags], ensure_ascii=False, separators=(",", ":"))
+
+
+def _tags(text: str | None) -> tuple[Tag, ...] | None:
+    return None if text is None else tuple(Tag(key, value) for key, value in json.loads(text))
+
+
+def secret_of(row: Row) -> Secret:
+    return Secret(
+        account_id=row[0],
+        region=row[1],
+        name=row[2],
+        arn=row[3],
+        created_at=from_micros(row[4]),
+        last_changed_at=from_micros(row[5]),
+        description=row[6],
+        kms_key_id=row[7],
+        tags=_tags(row[8]),
+        last_accessed_on=_day(row[9]),
+        deleted_at=_instant(row[10]),
+        purge_at=_instant(row[11]),
+        owning_service=row[12],
+        primary_region=row[13],
+    )
+
+
+def secret_params(secret: Secret) -> Params:
+    return {
+        "account_id": secret.account_id,
+        "region": secret.region,
+        "name": secret.name,
+        "arn": secret.arn,
+        "created_at": to_micros(secret.created_at),
+        "last_changed_at": to_micros(secret.last_changed_at),
+        "description": secret.description,
+        "kms_key_id": secret.kms_key_id,
+        "tags": _tags_text(secret.tags),
+        "last_accessed_on": _days(secret.last_accessed_on),
+        "deleted_at": micros(secret.deleted_at),
+        "purge_at": micros(secret.purge_at),
+        "owning_service": secret.owning_service,
+        "primary_region": secret.primary_region,
+    }
+
+
+def version_of(row: Row) -> Version:
+    sealed = None
+    if row[9] is not None:
+        sealed = SealedValue(ValueKind(row[5]), row[6], row[7], bytes(row[8] or b""), bytes(row[9]))
+    return Version(
+        version_id=row[0],
+        created_at=from_micros(row[1]),
+        sealed=sealed,
+        kms_key_id=row[2],
+        last_accessed_on=_day(row[3]),
+        deleted_at=_instant(row[4]),
+    )
+
+
+def version_params(secret: Secret, version: Version) -> Params:
+    sealed = version.sealed
+    return {
+        "account_id": secret.account_id,
+        "region": secret.region,
+        "arn": secret.arn,
+        "version_id": version.version_id,
+        "created_at": to_micros(version.created_at),
+        "kms_key_id": version.kms_key_id,
+        "last_accessed_on": _days(version.last_accessed_on),
+        "deleted_at": micros(version.deleted_at),
+        "kind": None if sealed is None else sealed.kind.value,
+        "key_arn": None if sealed is None else sealed.key_arn,
+        "key_version": None if sealed is None else sealed.key_version,
+        "wrapped_key": None if sealed is None else sealed.wrapped_key,
+        "ciphertext": None if sealed is None else sealed.ciphertext,
+    }
+
+
+def kms_key_of(row: Row) -> KmsKey:
+    return KmsKey(
+        account_id=row[0],
+        region=row[1],
+        key_id=row[2],
+        manager=KeyManager(row[3]),
+        state=KeyState(row[4]),
+        current_version=row[5],
+        created_at=from_micros(row[6]),
+        description=row[7],
+    )
+
+
+def kms_key_params(key: KmsKey) -> Params:
+    return {
+        "account_id": key.account_id,
+        "region": key.region,
+        "key_id": key.key_id,
+        "manager": key.manager.value,
+        "state": key.state.value,
+        "current_version": key.current_version,
+        "created_at": to_micros(key.created_at),
+        "description": key.description,
+    }
+
+
+def access_key_of(row: Row) -> AccessKeyRow:
+    return AccessKeyRow(
+        access_key_id=row[0],
+        account_id=row[1],
+        principal_arn=row[2],
+        principal_id=row[3],
+        active=bool(row[4]),
+        revision=row[5],
+        sealed_secret=bytes(row[6]),
+        created_at=from_micros(row[7]),
+    )
+
+
+def access_key_params(key: AccessKeyRow) -> Params:
+    return {
+        "access_key_id": key.access_key_id,
+        "account_id": key.account_id,
+        "principal_arn": key.principal_arn,
+        "principal_id": key.principal_id,
+        "active": int(key.active),
+        "revision": key.revision,
+        "sealed_secret": key.sealed_secret,
+        "created_at": to_micros(key.created_at),
+    }
+
+
+def job_of(row: Row) -> Job:
+    return Job(
+        kind=row[0],
+        subject=row[1],
+        account_id=row[2],
+        region=row[3],
+        run_at=from_micros(row[4]),
+        fence=row[5],
+        attempts=row[6],
+        last_error=row[7],
+    )

@@ -1,0 +1,225 @@
+"""SQLite, embedded: reads on the caller's own connection, writes through one thread with group commit.
+
+Why it is safe:
+- synchronous=FULL in WAL mode: COMMIT returns when the change is on disk, and only then are the callers
+  answered. Calls that wait together share one COMMIT, hence one fsync.
+- Each call runs in a savepoint: one that fails is undone alone and never takes its neighbours' answers.
+- The journal entries of a batch are written, and made durable, before its COMMIT. If the journal refuses
+  them the whole batch is rolled back.
+- BEGIN IMMEDIATE: the writer never upgrades a read snapshot (that would fail with SQLITE_BUSY).
+- secure_delete overwrites freed pages. Checkpoints run on their own thread, off the commit path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import apsw
+
+from strongroom.errors import OperatorError
+from strongroom.storage.base import Journal, StorageError, Transaction
+from strongroom.storage.migrate import VERSION_TABLE, pending
+from strongroom.storage.rows import Params, Row
+from strongroom.storage.sql import load
+from strongroom.storage.sqlite_checkpoint import Checkpointer
+from strongroom.storage.transaction import SqlTransaction
+
+T = TypeVar("T")
+
+MAX_BATCH: Final = 256
+"""Calls that may share one COMMIT."""
+
+BUSY_TIMEOUT_MS: Final = 10_000
+"""How long a statement waits for another process, such as a command-line tool, to end its write."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    work: Callable[[Transaction], Any]
+    future: Future[Any]
+
+
+class SqliteStorage:
+    """The embedded database in one file."""
+
+    reads_inline = True
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._queries = load("sqlite")
+        self._readers = threading.local()
+        self._journal: Journal | None = None
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
+        connection = _open(path)
+        _migrate(connection)
+        self._checkpointer = Checkpointer(connection, lambda: _open(path))
+        self._writer = threading.Thread(target=self._write_batches, args=(connection,), name="sqlite-writer")
+        self._writer.start()
+
+    def describe(self) -> str:
+        return f"SQLite {apsw.sqlite_lib_version()} at {self._path}"
+
+    def attach_journal(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        connection = self._reader()
+        tx = SqlTransaction(_executor(connection), self._queries, writable=False)
+        connection.execute("BEGIN")
+        try:
+            result = work(tx)
+        finally:
+            connection.execute("COMMIT")
+            self._record(tx.entries, durable=False)
+        return result
+
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        return self.submit(work).result()
+
+    def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
+        future: Future[T] = Future()
+        with self._closing:
+            if self._closed:
+                raise StorageError("the storage is closed")
+            self._calls.put(_Call(work, future))
+        return future
+
+    def check(self) -> None:
+        try:
+            self._reader().execute("SELECT 1 FROM schema_version").fetchall()
+        except apsw.Error as error:
+            raise StorageError(f"{self.describe()}: {error}") from error
+        if not self._writer.is_alive():
+            raise StorageError("the writer thread has ended")
+
+    def close(self) -> None:
+        """Finish what was submitted, then stop."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            self._calls.put(None)
+        self._writer.join()
+        self._checkpointer.stop()
+
+    def _reader(self) -> apsw.Connection:
+        connection: apsw.Connection | None = getattr(self._readers, "connection", None)
+        if connection is None:
+            connection = self._readers.connection = _open(self._path)
+            connection.pragma("query_only", True)  # noqa: FBT003
+        return connection
+
+    def _record(self, entries: Sequence[bytes], *, durable: bool) -> None:
+        if entries:
+            if self._journal is None:
+                raise StorageError("no journal is attached")
+            self._journal(entries, durable)
+
+    def _write_batches(self, connection: apsw.Connection) -> None:
+        tx_execute = _executor(connection)
+        while (first := self._calls.get()) is not None:
+            batch, last = self._gather(first)
+            for call, result, error in self._commit(connection, tx_execute, batch):
+                with contextlib.suppress(Exception):  # one caller gone must not silence the others
+                    call.future.set_result(result) if error is None else call.future.set_exception(error)
+            self._checkpointer.after_commit()
+            if last:
+                break
+        connection.close()
+
+    def _gather(self, first: _Call) -> tuple[list[_Call], bool]:
+        """Return `first` and the calls that wait behind it, and whether the end was among them."""
+        batch = [first]
+        while len(batch) < MAX_BATCH:
+            try:
+                call = self._calls.get_nowait()
+            except queue.Empty:
+                break
+            if call is None:
+                return batch, True
+            batch.append(call)
+        return batch, False
+
+    def _commit(
+        self, connection: apsw.Connection, execute: Callable[[str, Params], list[Row]], batch: list[_Call]
+    ) -> list[tuple[_Call, Any, BaseException | None]]:
+        outcomes: list[tuple[_Call, Any, BaseException | None]] = []
+        entries: list[bytes] = []
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for call in batch:
+                tx = SqlTransaction(execute, self._queries, writable=True)
+                outcomes.append((call, *_in_savepoint(connection, call.work, tx)))
+                entries += tx.entries
+            self._record(entries, durable=True)
+            connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - whatever it was, nobody's change is on disk
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            failure = StorageError(f"{type(error).__name__}: {error}")
+            failure.__cause__ = error
+            return [(call, None, failure) for call in batch]
+        return outcomes
+
+
+def _in_savepoint(
+    connection: apsw.Connection, work: Callable[[Transaction], Any], tx: SqlTransaction
+) -> tuple[Any, BaseException | None]:
+    connection.execute("SAVEPOINT call")
+    try:
+        result = work(tx)
+    except Exception as error:  # noqa: BLE001 - it is the caller's, and goes to the caller
+        connection.execute("ROLLBACK TO call")
+        connection.execute("RELEASE call")
+        return None, error
+    connection.execute("RELEASE call")
+    return result, None
+
+
+def _executor(connection: apsw.Connection) -> Callable[[str, Params], list[Row]]:
+    def execute(text: str, params: Params) -> list[Row]:
+        return connection.execute(text, params).fetchall()
+
+    return execute
+
+
+def _open(path: Path) -> apsw.Connection:
+    try:
+        connection = apsw.Connection(str(path))
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+        connection.pragma("foreign_keys", True)  # noqa: FBT003
+        connection.pragma("secure_delete", True)  # noqa: FBT003
+        connection.wal_autocheckpoint(0)
+    except apsw.Error as error:
+        raise OperatorError(
+            f"The database {path} cannot be opened.",
+            why=str(error),
+            next_step="check that the directory exists, is writable and is on a local disk (never NFS or SMB)",
+        ) from error
+    return connection
+
+
+def _migrate(connection: apsw.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(VERSION_TABLE)
+        present = connection.execute("SELECT COALESCE(MAX(version), 0) FROM schema_version").get
+        for migration in pending("sqlite", present):
+            for statement in migration.statements:
+                connection.execute(statement)
+            connection.execute("INSERT INTO schema_version (version) VALUES (?)", (migration.version,))
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

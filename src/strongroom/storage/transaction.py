@@ -1,0 +1,291 @@
+"""Every storage verb, written once over "run this named query with these parameters"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Final, TypeVar
+
+from strongroom.domain.kms_key import KmsKey
+from strongroom.domain.listing import ListingPosition, SortBy
+from strongroom.domain.secret import Secret, Version
+from strongroom.domain.timestamps import from_micros, to_days, to_micros
+from strongroom.storage.base import AccessKeyRow, Job, Tombstone, TrailHead, WrappedKey, WriteRequiredError
+from strongroom.storage.rows import (
+    Params,
+    Row,
+    access_key_of,
+    access_key_params,
+    job_of,
+    kms_key_of,
+    kms_key_params,
+    secret_of,
+    secret_params,
+    version_of,
+    version_params,
+)
+
+T = TypeVar("T")
+Execute = Callable[[str, Params], list[Row]]
+
+_LISTING: Final = {
+    SortBy.NAME: "list_by_name",
+    SortBy.CREATED_DATE: "list_by_creation",
+    SortBy.LAST_CHANGED_DATE: "list_by_change",
+    SortBy.LAST_ACCESSED_DATE: "list_by_access",
+}
+
+
+class SqlTransaction:
+    """A `Transaction` over one open database transaction."""
+
+    def __init__(self, execute: Execute, queries: dict[str, str], *, writable: bool) -> None:
+        self.writable = writable
+        self.entries: list[bytes] = []
+        self._execute = execute
+        self._queries = queries
+
+    def journal(self, entry: bytes) -> None:
+        self.entries.append(entry)
+
+    # --- secrets
+
+    def find_secret(self, account_id: str, region: str, name: str) -> Secret | None:
+        return self._one(secret_of, "find_secret", account_id=account_id, region=region, name=name)
+
+    def find_secret_by_arn(self, account_id: str, region: str, arn: str) -> Secret | None:
+        return self._one(secret_of, "find_secret_by_arn", account_id=account_id, region=region, arn=arn)
+
+    def insert_secret(self, secret: Secret) -> None:
+        self._change("insert_secret", secret_params(secret))
+
+    def put_secret(self, secret: Secret) -> None:
+        self._change("put_secret", secret_params(secret))
+
+    def delete_secret(self, secret: Secret) -> None:
+        self._change("delete_secret", {"arn": secret.arn})
+
+    def list_secrets(
+        self,
+        account_id: str,
+        region: str,
+        order: SortBy,
+        after: ListingPosition | None,
+        limit: int,
+        *,
+        descending: bool,
+    ) -> list[Secret]:
+        name = _LISTING[order] + ("_desc" if descending else "") + ("_first" if after is None else "_after")
+        params: Params = {"account_id": account_id, "region": region, "row_limit": limit}
+        if after is not None:
+            params |= {"value": after.value, "arn": after.arn}
+        return [secret_of(row) for row in self._run(name, params)]
+
+    # --- versions and their labels
+
+    def find_version(self, secret: Secret, version_id: str) -> Version | None:
+        return self._one(version_of, "find_version", arn=secret.arn, version_id=version_id)
+
+    def list_versions(self, secret: Secret) -> list[Version]:
+        return [version_of(row) for row in self._run("list_versions", {"arn": secret.arn})]
+
+    def count_versions(self, secret: Secret) -> int:
+        return int(self._run("count_versions", {"arn": secret.arn})[0][0])
+
+    def insert_version(self, secret: Secret, version: Version) -> None:
+        self._change("insert_version", version_params(secret, version))
+
+    def put_version(self, secret: Secret, version: Version) -> None:
+        self._change("put_version", version_params(secret, version))
+
+    def record_access(self, secret: Secret, version_id: str, day: date) -> None:
+        params: Params = {"arn": secret.arn, "version_id": version_id, "day": to_days(day)}
+        self._change("record_secret_access", params)
+        self._change("record_version_access", params)
+
+    def delete_wrapped_keys(self, secret: Secret) -> None:
+        self._change("delete_wrapped_keys", {"arn": secret.arn})
+
+    def delete_versions(self, secret: Secret) -> None:
+        self._change("delete_stages", {"arn": secret.arn})
+        self._change("delete_versions", {"arn": secret.arn})
+
+    def stages(self, secret: Secret) -> dict[str, str]:
+        return dict(self._run("stages", {"arn": secret.arn}))
+
+    def stages_of_many(self, secrets: Sequence[Secret]) -> dict[str, dict[str, str]]:
+        return {secret.arn: self.stages(secret) for secret in secrets}
+
+    def put_stages(self, secret: Secret, before: dict[str, str], after: dict[str, str]) -> None:
+        for label in before.keys() - after.keys():
+            self._change("delete_stage", {"arn": secret.arn, "label": label})
+        for label, version_id in after.items():
+            if before.get(label) != version_id:
+                self._change(
+                    "put_stage",
+                    {
+                        "account_id": secret.account_id,
+                        "region": secret.region,
+                        "arn": secret.arn,
+                        "label": label,
+                        "version_id": version_id,
+                    },
+                )
+
+    # --- keys
+
+    def find_kms_key(self, account_id: str, region: str, key_id: str) -> KmsKey | None:
+        return self._one(kms_key_of, "find_kms_key", account_id=account_id, region=region, key_id=key_id)
+
+    def find_kms_alias(self, account_id: str, region: str, alias: str) -> str | None:
+        return self._one(_text, "find_kms_alias", account_id=account_id, region=region, alias=alias)
+
+    def list_kms_keys(self, account_id: str, region: str) -> list[KmsKey]:
+        rows = self._run("list_kms_keys", {"account_id": account_id, "region": region})
+        return [kms_key_of(row) for row in rows]
+
+    def insert_kms_key(self, key: KmsKey, backing: WrappedKey) -> None:
+        params = kms_key_params(key)
+        self._change("insert_kms_key", params)
+        params |= {"version": backing.number, "wrapped_key": backing.wrapped, "term": backing.wrapped_by}
+        self._change("insert_backing_key", params)
+
+    def put_kms_key(self, key: KmsKey) -> None:
+        self._change("put_kms_key", kms_key_params(key))
+
+    def insert_kms_alias(self, account_id: str, region: str, alias: str, key_id: str) -> None:
+        self._change("insert_kms_alias", {"account_id": account_id, "region": region, "alias": alias, "key_id": key_id})
+
+    def find_backing_key(self, account_id: str, region: str, key_id: str, version: int) -> WrappedKey | None:
+        return self._one(
+            _wrapped_key, "find_backing_key", account_id=account_id, region=region, key_id=key_id, version=version
+        )
+
+    def list_terms(self) -> list[WrappedKey]:
+        return [_wrapped_key(row) for row in self._run("list_terms", {})]
+
+    def insert_term(self, term: WrappedKey, now: datetime) -> None:
+        self._change(
+            "insert_term",
+            {
+                "term": term.number,
+                "wrapped_key": term.wrapped,
+                "root_key_id": term.wrapped_by,
+                "created_at": to_micros(now),
+            },
+        )
+
+    # --- accounts and access keys
+
+    def find_access_key(self, access_key_id: str) -> AccessKeyRow | None:
+        return self._one(access_key_of, "find_access_key", access_key_id=access_key_id)
+
+    def list_access_keys(self, account_id: str) -> list[AccessKeyRow]:
+        return [access_key_of(row) for row in self._run("list_access_keys", {"account_id": account_id})]
+
+    def insert_access_key(self, key: AccessKeyRow) -> None:
+        self._change("insert_access_key", access_key_params(key))
+
+    def put_access_key(self, key: AccessKeyRow) -> None:
+        self._change("put_access_key", access_key_params(key))
+
+    def delete_access_key(self, access_key_id: str) -> None:
+        self._change("delete_access_key", {"access_key_id": access_key_id})
+
+    def find_account(self, account_id: str) -> str | None:
+        return self._one(_text, "find_account", account_id=account_id)
+
+    def insert_account(self, account_id: str, now: datetime) -> None:
+        self._change("insert_account", {"account_id": account_id, "created_at": to_micros(now)})
+
+    # --- jobs
+
+    def put_job(self, job: Job) -> None:
+        self._change(
+            "put_job",
+            {
+                "kind": job.kind,
+                "subject": job.subject,
+                "account_id": job.account_id,
+                "region": job.region,
+                "run_at": to_micros(job.run_at),
+            },
+        )
+
+    def find_job(self, kind: str, subject: str) -> Job | None:
+        return self._one(job_of, "find_job", kind=kind, subject=subject)
+
+    def claim_job(self, owner: str, now: datetime, lease_until: datetime) -> Job | None:
+        params = {"owner": owner, "now": to_micros(now), "lease_until": to_micros(lease_until)}
+        rows = self._change("claim_job", params)
+        return job_of(rows[0]) if rows else None
+
+    def next_job_at(self) -> datetime | None:
+        micros = self._run("next_job_at", {})[0][0]
+        return None if micros is None else from_micros(micros)
+
+    def finish_job(self, job: Job) -> bool:
+        return bool(self._change("finish_job", {"kind": job.kind, "subject": job.subject, "fence": job.fence}))
+
+    def retry_job(self, job: Job, run_at: datetime, error: str) -> bool:
+        params = {"kind": job.kind, "subject": job.subject, "fence": job.fence}
+        return bool(self._change("retry_job", params | {"run_at": to_micros(run_at), "last_error": error}))
+
+    def delete_job(self, kind: str, subject: str) -> None:
+        self._change("delete_job", {"kind": kind, "subject": subject})
+
+    def list_jobs(self) -> list[Job]:
+        return [job_of(row) for row in self._run("list_jobs", {})]
+
+    # --- what remains
+
+    def insert_tombstone(self, tombstone: Tombstone) -> None:
+        self._change(
+            "insert_tombstone",
+            {
+                "account_id": tombstone.account_id,
+                "region": tombstone.region,
+                "arn": tombstone.arn,
+                "name": tombstone.name,
+                "versions": tombstone.versions,
+                "purged_at": to_micros(tombstone.purged_at),
+            },
+        )
+
+    def find_tombstone(self, arn: str) -> Tombstone | None:
+        return self._one(_tombstone, "find_tombstone", arn=arn)
+
+    def put_trail_head(self, head: TrailHead, now: datetime) -> None:
+        params = {"trail": head.trail, "sequence": head.sequence, "mac": head.mac, "recorded_at": to_micros(now)}
+        self._change("put_trail_head", params)
+
+    def list_trail_heads(self) -> list[TrailHead]:
+        return [TrailHead(*row) for row in self._run("list_trail_heads", {})]
+
+    # --- the one way down
+
+    def _run(self, name: str, params: Params) -> list[Row]:
+        queries = self._queries
+        text = queries.get(name + " for update") if self.writable else None
+        return self._execute(queries[name] if text is None else text, params)
+
+    def _change(self, name: str, params: Params) -> list[Row]:
+        if not self.writable:
+            raise WriteRequiredError(name)
+        return self._run(name, params)
+
+    def _one(self, record_of: Callable[[Row], T], query: str, **params: str | int) -> T | None:
+        rows = self._run(query, dict(params))
+        return record_of(rows[0]) if rows else None
+
+
+def _text(row: Row) -> str:
+    return str(row[0])
+
+
+def _wrapped_key(row: Row) -> WrappedKey:
+    return WrappedKey(int(row[0]), bytes(row[1]), str(row[2]))
+
+
+def _tombstone(row: Row) -> Tombstone:
+    return Tombstone(row[0], row[1], row[2], row[3], row[4], from_micros(row[5]))
