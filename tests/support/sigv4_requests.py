@@ -25,7 +25,7 @@ SESSION = AccessKey(
     "ASIAIOSFODNN7EXAMPLE",
     SecretAccessKey("session-secret"),
     session_token="session-token",
-    expires_at=NOW + timedelta(hours=1),
+    expiration=NOW + timedelta(hours=1),
 )
 KEYS = {key.access_key_id: key for key in (KEY, SESSION)}
 BODY = b'{"SecretId":"db"}'

@@ -54,7 +54,7 @@ class Credentials(Protocol):
         ...
 
     @property
-    def expires_at(self) -> datetime | None: ...
+    def expiration(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +65,4 @@ class AccessKey:
     secret_access_key: SecretAccessKey
     revision: int = 1
     session_token: str | None = field(default=None, repr=False)
-    expires_at: datetime | None = None
+    expiration: datetime | None = None

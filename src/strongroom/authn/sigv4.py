@@ -327,7 +327,7 @@ def _require_session(access_key: Credentials, token: bytes | None, now: datetime
         return
     if own is None or token is None or not hmac.compare_digest(own.encode(), token.strip()):
         raise UnrecognizedClientException(_INVALID_TOKEN)
-    if access_key.expires_at is not None and now >= access_key.expires_at:
+    if access_key.expiration is not None and now >= access_key.expiration:
         raise ExpiredTokenException("The security token included in the request is expired")
 
 

@@ -57,7 +57,7 @@ def test_a_request_of_boto3_is_accepted():
     (prepared,) = sent
     headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in text_headers(prepared)]
     signed_request = SignedRequest(prepared.method, b"/", b"", [(b"host", b"127.0.0.1:8200"), *headers], prepared.body)
-    session, now = replace(SESSION, expires_at=None), datetime.fromisoformat(dict(headers)[b"x-amz-date"].decode())
+    session, now = replace(SESSION, expiration=None), datetime.fromisoformat(dict(headers)[b"x-amz-date"].decode())
     verified = verify(signed_request, keys={session.access_key_id: session}, now=now)
     assert verified.access_key is session
     assert verified.signed_headers == set(TOKEN_SIGNED.split(";"))

@@ -57,7 +57,7 @@ def test_session_with_another_token_is_refused():
 
 
 def test_session_that_has_ended_is_refused():
-    ended = replace(SESSION, expires_at=NOW)
+    ended = replace(SESSION, expiration=NOW)
     headers = changed(HEADERS, x_amz_security_token=b"session-token")
     message = "The security token included in the request is expired"
     signed_request = request(headers, key=ended, signed=TOKEN_SIGNED)
@@ -164,7 +164,7 @@ def test_signature_is_checked_before_the_session_token():
 
 
 def test_token_is_checked_before_its_expiry():
-    ended = replace(SESSION, expires_at=NOW - timedelta(days=1))
+    ended = replace(SESSION, expiration=NOW - timedelta(days=1))
     refused(UnrecognizedClientException, INVALID_TOKEN, request(key=ended), keys={ended.access_key_id: ended})
 
 
