@@ -1,0 +1,1 @@
+"""The edge: HTTP and AWS wire protocols on one side, plain values on the other."""

@@ -1,0 +1,101 @@
+"""HTTP requests that two readers could read differently are refused before anyone reads them.
+
+Refused, whoever asks:
+
+* a target that is not in origin form (`/path?query`, printable ASCII);
+* no Host in HTTP/1.1;
+* a repeated Host, Authorization, Date, Content-Type, Content-Length, Transfer-Encoding or X-Amz-*;
+* Transfer-Encoding beside Content-Length, or other than `chunked`; a Content-Length that is not all digits;
+* a header name with an underscore (some readers take it for a hyphen) or with a byte no name may have;
+* a control byte in a header value;
+* bytes beyond ASCII where a signature is concerned: Authorization, dates, token, target, Host;
+* more than 100 headers.
+
+The reasons name the rule and never repeat what was sent.
+"""
+
+from __future__ import annotations
+
+import string
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_HEADERS: Final = 100
+
+_BAD_REQUEST: Final = 400
+_HEADER_FIELDS_TOO_LARGE: Final = 431
+_NAME_BYTES: Final = (string.ascii_lowercase + string.digits + "!#$%&'*+-.^`|~").encode()
+_VISIBLE: Final = bytes(range(0x21, 0x7F))
+_CONTROLS: Final = bytes(byte for byte in (*range(0x20), 0x7F) if byte != ord("\t"))
+_ONCE: Final = frozenset({b"authorization", b"content-length", b"content-type", b"date", b"host", b"transfer-encoding"})
+_ASCII_ONLY: Final = (b"authorization", b"x-amz-date", b"x-amz-target", b"x-amz-security-token", b"date", b"host")
+
+
+class HttpRefused(Exception):
+    """The request is not answered by any operation; `status` and `reason` are what the client is told."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def check(
+    method: str,
+    raw_path: bytes,
+    query_string: bytes,
+    headers: Sequence[tuple[bytes, bytes]],
+    *,
+    http_version: str,
+) -> None:
+    """Raise HttpRefused unless the request can be read in one way only."""
+    if len(headers) > MAX_HEADERS:
+        raise HttpRefused(_HEADER_FIELDS_TOO_LARGE, f"The request has more than {MAX_HEADERS} headers.")
+    _require_plain_target(method, raw_path, query_string)
+    _require_plain_headers(headers)
+    by_name = dict(headers)
+    if len(by_name) != len(headers):
+        _require_once([name for name, _ in headers])
+    if b"host" not in by_name and http_version != "1.0":
+        raise HttpRefused(_BAD_REQUEST, "The Host header is missing.")
+    for name in _ASCII_ONLY:
+        if name in by_name and not by_name[name].isascii():
+            raise HttpRefused(_BAD_REQUEST, f"The {name.decode().title()} header must be ASCII.")
+    _require_one_length(by_name)
+
+
+def _require_plain_target(method: str, raw_path: bytes, query_string: bytes) -> None:
+    if not (method.isascii() and method.isalpha() and method.isupper()):
+        raise HttpRefused(_BAD_REQUEST, "The method must be a word in upper case.")
+    if not raw_path.startswith(b"/"):
+        raise HttpRefused(_BAD_REQUEST, "The request target must be in origin form.")
+    if (raw_path + query_string).translate(None, _VISIBLE):
+        raise HttpRefused(_BAD_REQUEST, "The request target must be printable ASCII.")
+
+
+def _require_plain_headers(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    names, values = b"".join([name or b"_" for name, _ in headers]), b"".join([value for _, value in headers])
+    if names.translate(None, _NAME_BYTES):
+        raise HttpRefused(_BAD_REQUEST, "A header name holds an underscore or a byte that is not allowed in names.")
+    if len(values.translate(None, _CONTROLS)) != len(values):
+        raise HttpRefused(_BAD_REQUEST, "A header value holds a control byte.")
+
+
+def _require_once(names: Sequence[bytes]) -> None:
+    seen: set[bytes] = set()
+    for name in names:
+        if name in seen and (name in _ONCE or name.startswith(b"x-amz-")):
+            raise HttpRefused(_BAD_REQUEST, f"The {name.decode().title()} header must not be repeated.")
+        seen.add(name)
+
+
+def _require_one_length(by_name: dict[bytes, bytes]) -> None:
+    length, encoding = by_name.get(b"content-length"), by_name.get(b"transfer-encoding")
+    if length is not None and encoding is not None:
+        raise HttpRefused(_BAD_REQUEST, "Transfer-Encoding and Content-Length exclude each other.")
+    if length is not None and not length.isdigit():
+        raise HttpRefused(_BAD_REQUEST, "Content-Length must be digits.")
+    if encoding is not None and encoding.lower() != b"chunked":
+        raise HttpRefused(_BAD_REQUEST, "Transfer-Encoding must be chunked.")
