@@ -18,11 +18,13 @@ What a client of the API sees (AWS's names verbatim: they are the wire identity)
     │   └── ResourceNotFoundException
     └── CommonError                       every AWS service; body {"__type", "message"}
         ├── AccessDeniedException
+        ├── BadRequestException               not acceptable as HTTP
         ├── ExpiredTokenException
         ├── IncompleteSignatureException
         ├── InvalidSignatureException
         ├── MissingAuthenticationTokenException
         ├── RequestEntityTooLargeException    HTTP 413
+        ├── RequestHeaderFieldsTooLargeException    HTTP 431
         ├── RequestTimeoutException           HTTP 408
         ├── SerializationException
         ├── ServiceUnavailableException       HTTP 503
@@ -106,6 +108,9 @@ class CommonError(ServiceError):
 class AccessDeniedException(CommonError): ...
 
 
+class BadRequestException(CommonError): ...
+
+
 class ExpiredTokenException(CommonError): ...
 
 
@@ -120,6 +125,10 @@ class MissingAuthenticationTokenException(CommonError): ...
 
 class RequestEntityTooLargeException(CommonError):
     status = 413
+
+
+class RequestHeaderFieldsTooLargeException(CommonError):
+    status = 431
 
 
 class RequestTimeoutException(CommonError):

@@ -54,29 +54,37 @@ def unknown_identity(access_key_id: str | None) -> dict[str, str]:
     return {"type": "Unknown", **claimed}
 
 
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What is known of an API call before its outcome."""
+
+    name: str
+    now: datetime
+    event_id: str
+    region: str | None
+    account_id: str | None
+    identity: Mapping[str, Any]
+    origin: Origin
+    read_only: bool
+    source: str = SERVICE
+
+
 def api_call(
+    facts: CallFacts,
     *,
-    name: str,
-    now: datetime,
-    event_id: str,
-    region: str,
-    account_id: str | None,
-    identity: Mapping[str, Any],
-    origin: Origin,
-    read_only: bool,
-    request: Mapping[str, Any] | None,
-    response: Mapping[str, Any] | None,
-    error: ServiceError | None,
-    source: str = SERVICE,
+    request: Mapping[str, Any] | None = None,
+    response: Mapping[str, Any] | None = None,
+    error: ServiceError | None = None,
 ) -> bytes:
     """Return the record of one API call as a line of JSON, without line end."""
+    origin = facts.origin
     record: dict[str, Any] = {
         "eventVersion": _EVENT_VERSION,
-        "userIdentity": identity,
-        "eventTime": event_time(now),
-        "eventSource": source,
-        "eventName": name,
-        "awsRegion": region,
+        "userIdentity": facts.identity,
+        "eventTime": event_time(facts.now),
+        "eventSource": facts.source,
+        "eventName": facts.name,
+        "awsRegion": facts.region,
         "sourceIPAddress": origin.source_ip,
         "userAgent": None if origin.user_agent is None else origin.user_agent[:MAX_TEXT],
     }
@@ -86,13 +94,13 @@ def api_call(
             record["errorMessage"] = error.message[:MAX_TEXT]
     record |= {
         "requestParameters": request or None,
-        "responseElements": None if read_only else (response or None),
+        "responseElements": None if facts.read_only else (response or None),
         "requestID": origin.request_id,
-        "eventID": event_id,
-        "readOnly": read_only,
+        "eventID": facts.event_id,
+        "readOnly": facts.read_only,
         "eventType": "AwsApiCall",
         "managementEvent": True,
-        "recipientAccountId": account_id,
+        "recipientAccountId": facts.account_id,
         "eventCategory": "Management",
     }
     if origin.tls_version is not None:

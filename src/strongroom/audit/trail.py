@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import Final
 
 from strongroom.errors import OperatorError
-from strongroom.storage.base import TrailHead
 
 FIRST_MAC: Final = bytes(32)
 
@@ -64,6 +63,15 @@ def take_apart(line: bytes) -> ChainedLine | None:
     return ChainedLine(line[: match.start()] + b"}", int(match[1]), int(match[2]), bytes.fromhex(match[3].decode()))
 
 
+def head_of(path: Path) -> ChainedLine | None:
+    """Return the last whole record of a trail file, or None while there is none."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _TAIL_BYTES))
+        whole, _, _ = file.read().rpartition(b"\n")
+    return take_apart(whole.rpartition(b"\n")[2]) if whole else None
+
+
 class Trail:
     """The trail of this process. Safe to use from several threads."""
 
@@ -75,11 +83,6 @@ class Trail:
         self._descriptor = _open_exclusively(path)
         self._dirty = False
         self._size, self._sequence, self._mac, self.torn_bytes = _recover(self._descriptor, path)
-
-    @property
-    def head(self) -> TrailHead:
-        with self._lock:
-            return TrailHead(self.name, self._sequence, self._mac.hex())
 
     def append(self, records: Sequence[bytes], durable: bool) -> None:  # noqa: FBT001 - the Journal's shape
         """Append records in order; with `durable`, return when they are on disk.

@@ -38,6 +38,10 @@ class WriteRequiredError(Exception):
     """A read turned out to change something."""
 
 
+class WriteElsewhereError(Exception):
+    """This process may only read; another one of the same server writes."""
+
+
 @dataclass(frozen=True, slots=True)
 class WrappedKey:
     """A keyring term or a KMS key's backing key, wrapped by the level above it (`wrapped_by`)."""

@@ -24,7 +24,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from strongroom.errors import OperatorError
-from strongroom.storage.base import Journal, StorageError, Transaction
+from strongroom.storage.base import Journal, StorageError, Transaction, WriteElsewhereError
 from strongroom.storage.migrate import VERSION_TABLE, pending
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
@@ -51,7 +51,8 @@ class SqliteStorage:
 
     reads_inline = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
+        """Open the file, and with `writes` bring its schema up to date and start the writer."""
         self._path = path
         self._queries = load("sqlite")
         self._readers = threading.local()
@@ -59,11 +60,15 @@ class SqliteStorage:
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
-        connection = _open(path)
-        _migrate(connection)
-        self._checkpointer = Checkpointer(connection, lambda: _open(path))
-        self._writer = threading.Thread(target=self._write_batches, args=(connection,), name="sqlite-writer")
-        self._writer.start()
+        self._writer: threading.Thread | None = None
+        if writes:
+            connection = _open(path)
+            _migrate(connection)
+            checkpointer = Checkpointer(connection, lambda: _open(path))
+            self._writer = threading.Thread(
+                target=self._write_batches, args=(connection, checkpointer), name="sqlite-writer"
+            )
+            self._writer.start()
 
     def describe(self) -> str:
         return f"SQLite {apsw.sqlite_lib_version()} at {self._path}"
@@ -86,6 +91,8 @@ class SqliteStorage:
         return self.submit(work).result()
 
     def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
+        if self._writer is None:
+            raise WriteElsewhereError
         future: Future[T] = Future()
         with self._closing:
             if self._closed:
@@ -98,7 +105,7 @@ class SqliteStorage:
             self._reader().execute("SELECT 1 FROM schema_version").fetchall()
         except apsw.Error as error:
             raise StorageError(f"{self.describe()}: {error}") from error
-        if not self._writer.is_alive():
+        if self._writer is not None and not self._writer.is_alive():
             raise StorageError("the writer thread has ended")
 
     def close(self) -> None:
@@ -108,8 +115,8 @@ class SqliteStorage:
                 return
             self._closed = True
             self._calls.put(None)
-        self._writer.join()
-        self._checkpointer.stop()
+        if self._writer is not None:
+            self._writer.join()
 
     def _reader(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._readers, "connection", None)
@@ -124,17 +131,18 @@ class SqliteStorage:
                 raise StorageError("no journal is attached")
             self._journal(entries, durable)
 
-    def _write_batches(self, connection: apsw.Connection) -> None:
+    def _write_batches(self, connection: apsw.Connection, checkpointer: Checkpointer) -> None:
         tx_execute = _executor(connection)
         while (first := self._calls.get()) is not None:
             batch, last = self._gather(first)
             for call, result, error in self._commit(connection, tx_execute, batch):
                 with contextlib.suppress(Exception):  # one caller gone must not silence the others
                     call.future.set_result(result) if error is None else call.future.set_exception(error)
-            self._checkpointer.after_commit()
+            checkpointer.after_commit()
             if last:
                 break
         connection.close()
+        checkpointer.stop()
 
     def _gather(self, first: _Call) -> tuple[list[_Call], bool]:
         """Return `first` and the calls that wait behind it, and whether the end was among them."""

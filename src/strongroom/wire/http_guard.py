@@ -19,6 +19,13 @@ from __future__ import annotations
 import string
 from typing import TYPE_CHECKING, Final
 
+from strongroom.errors import (
+    BadRequestException,
+    RequestHeaderFieldsTooLargeException,
+    RequestTimeoutException,
+    ServiceError,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,6 +33,11 @@ MAX_HEADERS: Final = 100
 
 _BAD_REQUEST: Final = 400
 _HEADER_FIELDS_TOO_LARGE: Final = 431
+_ERRORS: Final[dict[int, type[ServiceError]]] = {
+    400: BadRequestException,
+    408: RequestTimeoutException,
+    431: RequestHeaderFieldsTooLargeException,
+}
 _NAME_BYTES: Final = (string.ascii_lowercase + string.digits + "!#$%&'*+-.^`|~").encode()
 _VISIBLE: Final = bytes(range(0x21, 0x7F))
 _CONTROLS: Final = bytes(byte for byte in (*range(0x20), 0x7F) if byte != ord("\t"))
@@ -40,6 +52,11 @@ class HttpRefused(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+    @property
+    def error(self) -> ServiceError:
+        """The refusal as an error of the API."""
+        return _ERRORS[self.status](self.reason)
 
 
 def check(

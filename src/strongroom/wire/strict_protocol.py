@@ -15,7 +15,6 @@ The answer to a refusal never overtakes one that is due: it waits for the reques
 
 from __future__ import annotations
 
-import json
 from email.utils import format_datetime
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +25,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from strongroom import ids
 from strongroom.clock import SystemClock
 from strongroom.entropy import SystemEntropy
+from strongroom.wire import faults
 from strongroom.wire.http_guard import HttpRefused
 
 if TYPE_CHECKING:
@@ -38,11 +38,6 @@ HEADER_TIMEOUT: Final = 20.0
 LINGER: Final = 1.0
 """Seconds a refused connection is still read and ignored, so that the client gets to read the answer."""
 
-_CODES: Final = {
-    400: "BadRequestException",
-    408: "RequestTimeoutException",
-    431: "RequestHeaderFieldsTooLargeException",
-}
 _LINE_OVERHEAD: Final = 4
 
 
@@ -168,7 +163,7 @@ class StrictHttpProtocol(HttpToolsProtocol):
         self._timer = self.loop.call_later(LINGER, self.transport.close)
 
     def _render(self, refusal: HttpRefused) -> bytes:
-        body = json.dumps({"__type": _CODES[refusal.status], "message": refusal.reason}).encode()
+        body = faults.body_of(refusal.error)
         headers = [
             *((name, value) for name, value in self.server_state.default_headers if name != b"date"),
             (b"date", format_datetime(SystemClock().now(), usegmt=True).encode()),

@@ -1,0 +1,238 @@
+"""The composition root: a configuration becomes a running node. Nothing else knows all the parts.
+
+`prepare` makes what must exist once: directories, root key, schema, keyring, account, root access key.
+`open_node` puts together one process's share of the server; `Node.close` takes it apart in order.
+"""
+
+from __future__ import annotations
+
+import configparser
+import io
+import logging
+import os
+import stat
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from strongroom import ids
+from strongroom.audit.trail import Trail
+from strongroom.authn.access_keys import AccessKeys
+from strongroom.authn.sigv4 import Verifier
+from strongroom.clock import Clock, SystemClock
+from strongroom.config import Config
+from strongroom.crypto.keyring import Keyring, open_keyring
+from strongroom.crypto.page_tokens import PageTokens
+from strongroom.crypto.root_key import FileRootKey
+from strongroom.crypto.vault import Vault
+from strongroom.entropy import Entropy, SystemEntropy
+from strongroom.errors import OperatorError
+from strongroom.metrics import Metrics
+from strongroom.service import Service
+from strongroom.storage.base import Storage, StorageError, Transaction
+from strongroom.storage.postgresql import POOL_SIZE, PostgresqlStorage
+from strongroom.storage.sqlite import SqliteStorage
+from strongroom.wire.asgi import Edge, Forwarder, Probes
+from strongroom.wire.core import CONTENT_TYPE, SERVICE_NAME, RequestCore
+from strongroom.workers import purge
+from strongroom.workers.runner import Runner
+from strongroom.workers.trail_keeper import TrailKeeper
+
+AUDIT_KEY_LABEL: Final = "audit chain"
+CREDENTIALS_PROFILE: Final = "default"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One process of the server, ready to answer. `storage` closes last, the trail after it."""
+
+    storage: Storage
+    trail: Trail
+    service: Service
+    edge: Edge
+    runner: Runner
+    keeper: TrailKeeper
+    threads: Executor | None
+    writes: bool
+
+    def start(self) -> None:
+        """Start the background threads. Only the process that writes runs jobs."""
+        self.keeper.start()
+        if self.writes:
+            self.runner.start()
+
+    def close(self) -> None:
+        """Finish what is under way, flush, and let go of everything."""
+        if self.threads is not None:
+            self.threads.shutdown(wait=True)
+        self.runner.stop()
+        self.keeper.stop()
+        self.storage.close()
+        self.trail.close()
+
+
+def open_storage(config: Config, *, writes: bool = True) -> Storage:
+    """Open the configured database; with `writes` its schema is brought up to date."""
+    if config.database is not None:
+        return PostgresqlStorage(config.database)
+    return SqliteStorage(config.database_path, writes=writes)
+
+
+def open_access_keys(storage: Storage, keyring: Keyring, entropy: Entropy | None = None) -> AccessKeys:
+    return AccessKeys(storage, keyring, entropy or SystemEntropy())
+
+
+def load_keyring(config: Config, storage: Storage, clock: Clock, entropy: Entropy) -> Keyring:
+    return open_keyring(storage, FileRootKey(config.root_key_path), entropy, clock.now())
+
+
+def open_node(
+    config: Config,
+    *,
+    worker: int = 0,
+    forwarder: Forwarder | None = None,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
+) -> Node:
+    """Put a process together. Worker 0 writes; on SQLite the others forward what writes to it."""
+    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
+    writes = worker == 0 or config.database is not None
+    storage = open_storage(config, writes=writes)
+    keyring = load_keyring(config, storage, clock, entropy)
+    trail = Trail(config.audit_dir / f"trail-{worker}.jsonl", keyring.derive(AUDIT_KEY_LABEL), keyring.active_term)
+    storage.attach_journal(trail.append)
+    metrics, name = Metrics(), node_id(config, entropy)
+    runner = Runner(storage, purge.handlers(metrics), clock, metrics, owner=f"{name}/{worker}")
+    service = Service(
+        storage=storage,
+        vault=Vault(keyring, entropy, metrics),
+        page_tokens=PageTokens(keyring),
+        trail=trail.append,
+        clock=clock,
+        entropy=entropy,
+        metrics=metrics,
+        on_change=runner.wake,
+    )
+    threads = None if storage.reads_inline else ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="requests")
+    return Node(
+        storage=storage,
+        trail=trail,
+        service=service,
+        edge=_open_edge(config, service, AccessKeys(storage, keyring, entropy), threads, forwarder),
+        runner=runner,
+        keeper=TrailKeeper(trail, storage, clock, node=name, anchors=config.audit_dir if worker == 0 else None),
+        threads=threads,
+        writes=writes,
+    )
+
+
+def _open_edge(
+    config: Config,
+    service: Service,
+    access_keys: AccessKeys,
+    threads: Executor | None,
+    forwarder: Forwarder | None,
+) -> Edge:
+    verifier = Verifier(service=SERVICE_NAME, fixed_content_type=CONTENT_TYPE)
+    core = RequestCore(service, verifier, access_keys.find_active)
+    probes = Probes(lambda: _unready(service.storage), service.metrics if config.metrics else None)
+    return Edge(core, probes, service.entropy, threads=threads, forwarder=forwarder)
+
+
+def prepare(config: Config, *, clock: Clock | None = None, entropy: Entropy | None = None) -> bool:
+    """Make what a first start needs and check what a later start finds; tell whether it was the first.
+
+    Raises:
+        OperatorError: something is in the way; the message says what and what to do.
+    """
+    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
+    make_private_directory(config.data_dir)
+    make_private_directory(config.audit_dir)
+    storage = open_storage(config)
+    try:
+        keyring = load_keyring(config, storage, clock, entropy)
+        access_keys = AccessKeys(storage, keyring, entropy)
+        created = storage.write(lambda tx: _make_account(tx, config, access_keys, clock.now()))
+        if created is not None:
+            _write_credentials(config, *created)
+        elif config.root_access_key_id is not None:
+            storage.read(lambda tx: _require_preset(tx, config, access_keys))
+    finally:
+        storage.close()
+    return created is not None
+
+
+def node_id(config: Config, entropy: Entropy) -> str:
+    """Return this data directory's own name among the nodes of a deployment."""
+    path = config.data_dir / "node-id"
+    if not path.exists():
+        path.write_text(ids.random_uuid(entropy))
+    return path.read_text().strip()
+
+
+def make_private_directory(path: Path) -> None:
+    """Make a directory that only its owner may enter, or check that it is one."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise OperatorError(
+            f"The directory {path} cannot be made.",
+            why=str(error),
+            next_step="give another one with --data-dir, or let this user write there",
+        ) from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise OperatorError(
+            f"The directory {path} is open to other users.",
+            why=f"its mode is {stat.S_IMODE(mode):04o}; it holds the root key and the secrets",
+            next_step=f"chmod 700 {path}",
+        )
+
+
+def _make_account(tx: Transaction, config: Config, access_keys: AccessKeys, now: datetime) -> tuple[str, str] | None:
+    """Make the account and its root access key, unless they are there; return the key's id and secret."""
+    if tx.find_account(config.account_id) is not None:
+        return None
+    tx.insert_account(config.account_id, now)
+    preset = None
+    if config.root_access_key_id is not None and config.root_secret_access_key is not None:
+        preset = (config.root_access_key_id, config.root_secret_access_key)
+    row, secret = access_keys.create_root_key(tx, config.account_id, now, preset=preset)
+    return row.access_key_id, secret
+
+
+def _require_preset(tx: Transaction, config: Config, access_keys: AccessKeys) -> None:
+    """Refuse a preset root key that is not the one in the database: it would not work."""
+    row = tx.find_access_key(str(config.root_access_key_id))
+    if row is None or not access_keys.holds(row, str(config.root_secret_access_key)):
+        raise OperatorError(
+            f"The preset root access key {config.root_access_key_id} is not the one in this database.",
+            why="root_access_key_id and root_secret_access_key take effect on the first start only",
+            next_step="give the key of the first start, or none and make another: strongroom access-keys create",
+        )
+
+
+def _write_credentials(config: Config, access_key_id: str, secret: str) -> None:
+    """Write the root key where AWS clients look: a shared credentials file, for its owner only."""
+    content = configparser.ConfigParser(interpolation=None)
+    content[CREDENTIALS_PROFILE] = {"aws_access_key_id": access_key_id, "aws_secret_access_key": secret}
+    text = io.StringIO()
+    content.write(text)
+    descriptor = os.open(config.credentials_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(text.getvalue())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _unready(storage: Storage) -> str | None:
+    try:
+        storage.check()
+    except StorageError as error:
+        return str(error)
+    return None

@@ -1,0 +1,148 @@
+"""Long-term access keys: made, found, disabled and deleted.
+
+Rules:
+- SigV4 needs the secret itself, so it is stored sealed by the keyring, bound to its id and principal.
+- A key is looked up at every request: disabling it takes effect at once. Each change gives it a new
+  revision, which outdates everything derived from the old one; the first is the instant of creation, so
+  that a key made again under the same id starts with another.
+- A principal has at most two keys, so that it can rotate them (AWS's limit).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final, Protocol
+
+from strongroom import ids
+from strongroom.authn.credentials import SecretAccessKey
+from strongroom.domain.principal import Principal, root_arn
+from strongroom.domain.timestamps import to_micros
+from strongroom.entropy import Entropy
+from strongroom.errors import OperatorError
+from strongroom.storage.base import AccessKeyRow, Storage, Transaction
+
+MAX_KEYS_PER_PRINCIPAL: Final = 2
+
+_PURPOSE: Final = "secret access key"
+
+
+class Sealer(Protocol):
+    """What the keyring offers here."""
+
+    def seal(self, purpose: str, plaintext: bytes, *fields: str | int) -> bytes: ...
+    def open(self, purpose: str, blob: bytes, *fields: str | int) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAccessKey:
+    """An active key as the signature verifier wants it; its secret is opened only when needed."""
+
+    row: AccessKeyRow
+    open_secret: Callable[[AccessKeyRow], SecretAccessKey] = field(repr=False)
+    session_token: str | None = None
+    expiration: datetime | None = None
+
+    @property
+    def access_key_id(self) -> str:
+        return self.row.access_key_id
+
+    @property
+    def revision(self) -> int:
+        return self.row.revision
+
+    @property
+    def secret_access_key(self) -> SecretAccessKey:
+        return self.open_secret(self.row)
+
+    @property
+    def principal(self) -> Principal:
+        row = self.row
+        kind = "Root" if row.principal_arn == root_arn(row.account_id) else "IAMUser"
+        return Principal(kind, row.principal_arn, row.principal_id, row.account_id, row.access_key_id)
+
+
+class AccessKeys:
+    """The access keys of the deployment."""
+
+    def __init__(self, storage: Storage, sealer: Sealer, entropy: Entropy) -> None:
+        self._storage = storage
+        self._sealer = sealer
+        self._entropy = entropy
+
+    def find_active(self, access_key_id: str) -> StoredAccessKey | None:
+        row = self._storage.read(lambda tx: tx.find_access_key(access_key_id))
+        return StoredAccessKey(row, self._open) if row is not None and row.active else None
+
+    def create_root_key(
+        self, tx: Transaction, account_id: str, now: datetime, *, preset: tuple[str, str] | None = None
+    ) -> tuple[AccessKeyRow, str]:
+        """Make an access key of the account's root and return it with its secret, shown this once.
+
+        Args:
+            tx: a writing transaction.
+            account_id: twelve digits.
+            now: the key's creation date.
+            preset: key id and secret chosen by the operator.
+
+        Raises:
+            OperatorError: the root has two keys already.
+        """
+        present = tx.list_access_keys(account_id)
+        if len(present) >= MAX_KEYS_PER_PRINCIPAL:
+            raise OperatorError(
+                f"The root of account {account_id} has {len(present)} access keys already.",
+                why=f"a principal may have {MAX_KEYS_PER_PRINCIPAL}, so that keys can be rotated but not hoarded",
+                next_step="delete one first: strongroom access-keys delete ACCESS_KEY_ID",
+            )
+        key_id, secret = preset or (ids.access_key_id(self._entropy), ids.secret_access_key(self._entropy))
+        arn = root_arn(account_id)
+        row = AccessKeyRow(
+            access_key_id=key_id,
+            account_id=account_id,
+            principal_arn=arn,
+            principal_id=account_id,
+            active=True,
+            revision=to_micros(now),
+            sealed_secret=self._sealer.seal(_PURPOSE, secret.encode(), key_id, arn),
+            created_at=now,
+        )
+        tx.insert_access_key(row)
+        return row, secret
+
+    def holds(self, row: AccessKeyRow, secret: str) -> bool:
+        """Tell whether a key's secret is this one."""
+        probe = ("", "", "")
+        return hmac.compare_digest(self._open(row).signing_key(*probe), SecretAccessKey(secret).signing_key(*probe))
+
+    @staticmethod
+    def set_active(tx: Transaction, access_key_id: str, *, active: bool) -> AccessKeyRow:
+        """Enable or disable a key. Raises OperatorError for an unknown one."""
+        row = replace(_require(tx, access_key_id), active=active)
+        changed = replace(row, revision=row.revision + 1)
+        tx.put_access_key(changed)
+        return changed
+
+    @staticmethod
+    def delete(tx: Transaction, access_key_id: str) -> AccessKeyRow:
+        """Delete a key. Raises OperatorError for an unknown one."""
+        row = _require(tx, access_key_id)
+        tx.delete_access_key(access_key_id)
+        return row
+
+    def _open(self, row: AccessKeyRow) -> SecretAccessKey:
+        plaintext = self._sealer.open(_PURPOSE, row.sealed_secret, row.access_key_id, row.principal_arn)
+        return SecretAccessKey(plaintext.decode())
+
+
+def _require(tx: Transaction, access_key_id: str) -> AccessKeyRow:
+    row = tx.find_access_key(access_key_id)
+    if row is None:
+        raise OperatorError(
+            f"There is no access key {access_key_id}.",
+            why="it was never created in this deployment, or it has been deleted",
+            next_step="list the keys: strongroom access-keys list",
+        )
+    return row

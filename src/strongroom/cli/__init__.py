@@ -1,0 +1,56 @@
+"""The `strongroom` command: one file per group of commands."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from strongroom import __version__
+from strongroom.cli import access_keys, audit, config, serve
+from strongroom.errors import OperatorError
+
+app = typer.Typer(
+    name="strongroom",
+    help="AWS Secrets Manager on your own machines.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("serve")(serve.serve)
+app.add_typer(config.app, name="config")
+app.add_typer(access_keys.app, name="access-keys")
+app.add_typer(audit.app, name="audit")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"strongroom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """AWS Secrets Manager on your own machines."""
+
+
+def main() -> None:
+    """Run the command line; an operator's error is three lines and status 1, never a traceback."""
+    try:
+        app()
+    except OperatorError as error:
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console.print(f"[bold red]error:[/] {_plain(error.what)}")
+        console.print(f"  [bold]why:[/]  {_plain(error.why)}")
+        console.print(f"  [bold]next:[/] {_plain(error.next_step)}")
+        sys.exit(1)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")

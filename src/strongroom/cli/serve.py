@@ -1,0 +1,78 @@
+"""`strongroom serve`: starts the server."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from strongroom import __version__
+from strongroom.app import prepare
+from strongroom.cli.options import ConfigFile, Database, DataDir, configuration
+from strongroom.config import Config, require_safe_listener
+from strongroom.logs import configure_logging
+from strongroom.processes import bind
+from strongroom.processes import serve as run_server
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port; default 4584, 0 takes a free one.")] = None,
+    data_dir: DataDir = None,
+    database: Database = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes; default 1.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="PEM file of the certificate chain.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of the private key.")] = None,
+    insecure_http: Annotated[
+        bool | None, typer.Option("--insecure-http", help="Allow plain HTTP beyond loopback.")
+    ] = None,
+    account_id: Annotated[str | None, typer.Option(help="AWS account id; default 123456789012.")] = None,
+    region: Annotated[str | None, typer.Option(help="Region the printed instructions use.")] = None,
+    metrics: Annotated[bool | None, typer.Option("--metrics", help="Serve counters at /metrics.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    config_file: ConfigFile = None,
+) -> None:
+    """Start the server. The first start makes the database, the root key and the root access key."""
+    config = configuration(
+        config_file,
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        database=database,
+        workers=workers,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        insecure_http=insecure_http or None,
+        account_id=account_id,
+        region=region,
+        metrics=metrics or None,
+        log_level=log_level,
+    ).config
+    os.umask(0o077)
+    configure_logging(config.log_level)
+    require_safe_listener(config)
+    listener = bind(config)
+    is_first = prepare(config)
+    endpoint = _endpoint(config, listener.getsockname()[1])
+    run_server(config, listener, lambda: _announce(config, endpoint, is_first=is_first))
+
+
+def _endpoint(config: Config, port: int) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.host, config.host)  # noqa: S104 - shown, not bound
+    return f"{config.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _announce(config: Config, endpoint: str, *, is_first: bool) -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"[bold]Strongroom {__version__}[/] answers at [bold]{endpoint}[/]")
+    console.print(f"  data directory: {config.data_dir}")
+    if is_first:
+        console.print("  first start: made the database, the root key and the root access key")
+        console.print(f"  [bold yellow]back up {config.root_key_path}[/]; without it no secret can be read")
+    console.print("\nPoint AWS clients here:\n")
+    console.print(f"  export AWS_SHARED_CREDENTIALS_FILE={config.credentials_path}")
+    console.print(f"  export AWS_ENDPOINT_URL_SECRETS_MANAGER={endpoint}")
+    console.print(f"  export AWS_REGION={config.region}\n")

@@ -1,0 +1,244 @@
+"""Every setting of the server: what it means, where it came from.
+
+A setting is given as a command-line flag, an environment variable (`STRONGROOM_` and its name in capitals)
+or a key of the TOML file, and the first of these wins. Unknown keys are refused, so that a typing error
+does not silently leave a default in force.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from platformdirs import user_data_path
+
+from strongroom.errors import OperatorError
+
+ENVIRONMENT_PREFIX: Final = "STRONGROOM_"
+DEFAULT_PORT: Final = 4584
+
+_ACCOUNT_ID: Final = re.compile(r"\d{12}")
+_REGION: Final = re.compile(r"[a-z0-9-]{1,64}")
+_ACCESS_KEY_ID: Final = re.compile(r"[A-Za-z0-9]{16,128}")
+_MIN_SECRET_LENGTH: Final = 16
+_LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "off"})
+
+
+def _setting(default: Any, text: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"help": text, "secret": secret}, repr=not secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The settings of a server. Paths that depend on the data directory are properties."""
+
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    port: int = _setting(DEFAULT_PORT, "TCP port to listen on; 0 takes a free one.")
+    data_dir: Path = _setting(
+        user_data_path("strongroom", appauthor=False), "Directory of the database, the root key and the audit trail."
+    )
+    database: str | None = _setting(
+        None, "postgresql:// URL of the database; without it SQLite in the data directory.", secret=True
+    )
+    workers: int = _setting(1, "Worker processes that answer requests.")
+    tls_cert: Path | None = _setting(None, "PEM file of the TLS certificate chain.")
+    tls_key: Path | None = _setting(None, "PEM file of the certificate's private key.")
+    insecure_http: bool = _setting(False, "Allow plain HTTP on an address other than loopback.")  # noqa: FBT003
+    account_id: str = _setting("123456789012", "The AWS account id that the root access key belongs to.")
+    region: str = _setting("us-east-1", "Region that the printed instructions use; the server answers in every region.")
+    root_key_file: Path | None = _setting(None, "File of the root key; default: root.key in the data directory.")
+    root_access_key_id: str | None = _setting(None, "Access key id of the account's root, instead of a random one.")
+    root_secret_access_key: str | None = _setting(
+        None, "Secret of root_access_key_id, 16 characters or more.", secret=True
+    )
+    metrics: bool = _setting(False, "Serve counters at /metrics, to anyone who reaches the port.")  # noqa: FBT003
+    log_level: str = _setting("info", "Least important messages to log: debug, info, warning or error.")
+    shutdown_grace_seconds: int = _setting(30, "How long a stopping server waits for requests under way.")
+
+    @property
+    def root_key_path(self) -> Path:
+        return self.root_key_file or self.data_dir / "root.key"
+
+    @property
+    def database_path(self) -> Path:
+        return self.data_dir / "strongroom.db"
+
+    @property
+    def audit_dir(self) -> Path:
+        return self.data_dir / "audit"
+
+    @property
+    def credentials_path(self) -> Path:
+        return self.data_dir / "credentials"
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls_cert else "http"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration and, for each setting, where its value came from."""
+
+    config: Config
+    origins: Mapping[str, str]
+
+
+def load(flags: Mapping[str, Any], environment: Mapping[str, str], config_file: Path | None = None) -> Loaded:
+    """Return the settings in force.
+
+    Args:
+        flags: settings given on the command line; None means not given.
+        environment: the process environment.
+        config_file: TOML file; STRONGROOM_CONFIG names one where this is None.
+
+    Raises:
+        OperatorError: an unreadable file, an unknown key, or a value that makes no sense.
+    """
+    known = {item.name: item for item in fields(Config)}
+    types_of = typing.get_type_hints(Config)
+    path = config_file or (Path(named) if (named := environment.get(f"{ENVIRONMENT_PREFIX}CONFIG")) else None)
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(known, "default")
+    for origin, given in (
+        (f"file {path}", {} if path is None else _read_file(path, known)),
+        ("environment", _read_environment(environment, known)),
+        ("flag", {name: value for name, value in flags.items() if value is not None}),
+    ):
+        for name, value in given.items():
+            values[name] = _typed(name, value, types_of[name], origin)
+            origins[name] = f"{ENVIRONMENT_PREFIX}{name.upper()}" if origin == "environment" else origin
+    config = Config(**values)
+    _require_sense(config)
+    return Loaded(config, origins)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _read_file(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise OperatorError(
+            f"The configuration file {path} cannot be read.",
+            why=str(error),
+            next_step="mend the file, or leave out --config",
+        ) from error
+    for name in content:
+        if name not in known:
+            raise _unknown(name, f"the configuration file {path}", known)
+    return content
+
+
+def _read_environment(environment: Mapping[str, str], known: Mapping[str, Any]) -> dict[str, str]:
+    given = {}
+    for variable, value in environment.items():
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable != f"{ENVIRONMENT_PREFIX}CONFIG":
+            name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+            if name.startswith("test_"):
+                continue
+            if name not in known:
+                raise _unknown(variable, "the environment", known)
+            given[name] = value
+    return given
+
+
+def _unknown(name: str, where: str, known: Mapping[str, Any]) -> OperatorError:
+    return OperatorError(
+        f"There is no setting {name}, which {where} names.",
+        why="a misspelt setting would otherwise be ignored without a word",
+        next_step=f"use one of: {', '.join(known)}",
+    )
+
+
+def _typed(name: str, value: Any, kind: Any, origin: str) -> Any:
+    if isinstance(kind, types.UnionType):
+        kind = next(part for part in typing.get_args(kind) if part is not type(None))
+    try:
+        if kind is bool and isinstance(value, str):
+            return _truth(value)
+        if kind is int and isinstance(value, str):
+            return int(value)
+        if kind is Path:
+            return Path(value).expanduser().absolute()
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise ValueError(f"{value!r} is not of type {kind.__name__}")
+    except (ValueError, TypeError) as error:
+        raise _unusable(name, f"{error} (from: {origin})") from error
+    return value
+
+
+def _unusable(name: str, why: str) -> OperatorError:
+    return OperatorError(
+        f"The setting {name} has an unusable value.", why=why, next_step="see `strongroom config show` for its meaning"
+    )
+
+
+def _truth(text: str) -> bool:
+    if text.lower() in _TRUE | _FALSE:
+        return text.lower() in _TRUE
+    raise ValueError(f"{text!r} is neither true nor false")
+
+
+def _require_sense(config: Config) -> None:
+    for holds, name, why in (
+        (0 <= config.port < 65_536, "port", "a port is 0 to 65535"),  # noqa: PLR2004
+        (1 <= config.workers <= 64, "workers", "1 to 64 processes"),  # noqa: PLR2004
+        (_ACCOUNT_ID.fullmatch(config.account_id), "account_id", "an account id is twelve digits"),
+        (_REGION.fullmatch(config.region), "region", "a region is lower-case letters, digits and hyphens"),
+        (config.log_level in _LOG_LEVELS, "log_level", f"one of {', '.join(_LOG_LEVELS)}"),
+        (config.shutdown_grace_seconds >= 0, "shutdown_grace_seconds", "a number of seconds"),
+        ((config.tls_cert is None) == (config.tls_key is None), "tls_cert", "tls_cert and tls_key go together"),
+        (
+            config.database is None or config.database.startswith(("postgresql://", "postgres://")),
+            "database",
+            "a database other than the built-in SQLite is named by a postgresql:// URL",
+        ),
+        (
+            (config.root_access_key_id is None) == (config.root_secret_access_key is None),
+            "root_access_key_id",
+            "root_access_key_id and root_secret_access_key go together",
+        ),
+        (
+            config.root_access_key_id is None or _ACCESS_KEY_ID.fullmatch(config.root_access_key_id),
+            "root_access_key_id",
+            "16 to 128 letters and digits",
+        ),
+        (
+            len(config.root_secret_access_key or "x" * _MIN_SECRET_LENGTH) >= _MIN_SECRET_LENGTH,
+            "root_secret_access_key",
+            f"at least {_MIN_SECRET_LENGTH} characters",
+        ),
+    ):
+        if not holds:
+            raise _unusable(name, why)
+
+
+def require_safe_listener(config: Config) -> None:
+    """Refuse plain HTTP where others can listen in.
+
+    Raises:
+        OperatorError: not loopback, no TLS, and `insecure_http` is not set.
+    """
+    if is_loopback(config.host) or config.tls_cert is not None or config.insecure_http:
+        return
+    raise OperatorError(
+        f"Refusing to listen on {config.host} without TLS.",
+        why="secrets would cross the network in plain text; only loopback is safe without encryption",
+        next_step="give --tls-cert and --tls-key, or --insecure-http if TLS ends at a proxy on a trusted network",
+    )

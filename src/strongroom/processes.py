@@ -1,0 +1,211 @@
+"""The processes of a server: one that answers by itself, or a parent that keeps several workers alive.
+
+Rules:
+- The parent binds the listening socket and hands it to every worker; the kernel spreads connections.
+- SIGTERM and SIGINT drain: stop accepting, finish what is under way, flush, exit 0.
+- A worker that ends unasked is started again, after a pause that doubles while it keeps failing.
+- On SQLite worker 0 writes; the others hand it what writes over a socket in the data directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Generator
+from multiprocessing.process import BaseProcess
+from typing import Final
+
+import uvicorn
+
+from strongroom.app import Node, open_node
+from strongroom.config import Config
+from strongroom.errors import OperatorError
+from strongroom.wire.forward import Link, Writer
+from strongroom.wire.strict_protocol import StrictHttpProtocol
+
+BACKLOG: Final = 2_048
+KEEP_ALIVE_SECONDS: Final = 75
+"""Idle time after which a connection is closed; longer than load balancers' usual 60."""
+
+MAX_RESTART_DELAY_S: Final = 30.0
+STEADY_AFTER_S: Final = 60.0
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+logger = logging.getLogger(__name__)
+
+
+def bind(config: Config) -> socket.socket:
+    """Return the listening socket. Raises OperatorError when the address cannot be had."""
+    try:
+        info = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(info[0], socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(info[4])
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise OperatorError(
+            f"Cannot listen on {config.host}, port {config.port}.",
+            why=str(error),
+            next_step="stop what uses the port, or give another --port",
+        ) from error
+    return listener
+
+
+def serve(config: Config, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    """Answer until told to stop. Returns when everything is finished and flushed."""
+    if config.workers == 1:
+        run_worker(config, listener, 0, on_ready)
+    else:
+        _Parent(config, listener).run(on_ready)
+
+
+def run_worker(config: Config, listener: socket.socket, worker: int, on_ready: Callable[[], None]) -> None:
+    """Run one worker in this process."""
+    forwards = config.workers > 1 and config.database is None
+    socket_path = config.data_dir / "writer.sock"
+    node = open_node(config, worker=worker, forwarder=Link(socket_path) if forwards and worker else None)
+    try:
+        node.start()
+        server = _Server(_uvicorn_config(config, node), on_ready)
+        link = Writer(socket_path, node.edge.answer) if forwards and not worker else None
+        runner = asyncio.Runner(loop_factory=server.config.get_loop_factory())
+        with runner:
+            runner.run(_run_loop(server, listener, link))
+    finally:
+        node.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with signals that drain and an exit status of 0."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+async def _run_loop(server: _Server, listener: socket.socket, link: Writer | None) -> None:
+    if link is not None:
+        await link.start()
+    await server.serve(sockets=[listener])
+    if link is not None:
+        await link.stop()
+
+
+def _uvicorn_config(config: Config, node: Node) -> uvicorn.Config:
+    return uvicorn.Config(
+        node.edge,
+        loop="uvloop",
+        http=StrictHttpProtocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=config.shutdown_grace_seconds,
+        ssl_certfile=config.tls_cert,
+        ssl_keyfile=config.tls_key,
+    )
+
+
+class _Parent:
+    """Keeps the workers of a server alive."""
+
+    def __init__(self, config: Config, listener: socket.socket) -> None:
+        self._config = config
+        self._listener = listener
+        self._context = multiprocessing.get_context("spawn")
+        self._stopping = threading.Event()
+        self._workers: dict[int, BaseProcess] = {}
+        self._delays: dict[int, float] = {}
+
+    def run(self, on_ready: Callable[[], None]) -> None:
+        for number in _SIGNALS:
+            signal.signal(number, lambda *_: self._stopping.set())
+        ready = [self._start(worker) for worker in range(self._config.workers)]
+        if all(event.wait(30) for event in ready):
+            on_ready()
+        while not self._stopping.wait(0.2):
+            for worker, process in list(self._workers.items()):
+                if process.exitcode is not None:
+                    self._restart(worker, process.exitcode)
+        self._stop()
+
+    def _start(self, worker: int) -> threading.Event:
+        ready = self._context.Event()
+        process = self._context.Process(
+            target=_worker_main,
+            args=(self._config, self._listener, worker, ready, os.getpid()),
+            name=f"strongroom-worker-{worker}",
+        )
+        process.start()
+        self._workers[worker] = process
+        return ready  # type: ignore[return-value]  # same methods, another class
+
+    def _restart(self, worker: int, exit_code: int) -> None:
+        delay = self._delays.get(worker, 0.1)
+        self._delays[worker] = min(delay * 2, MAX_RESTART_DELAY_S)
+        logger.error("Worker %d ended with status %d; starting it again in %.1f s", worker, exit_code, delay)
+        if not self._stopping.wait(delay):
+            self._start(worker)
+            threading.Timer(STEADY_AFTER_S, self._forgive, (worker, self._workers[worker])).start()
+
+    def _forgive(self, worker: int, process: BaseProcess) -> None:
+        if process.is_alive():
+            self._delays.pop(worker, None)
+
+    def _stop(self) -> None:
+        """Drain the readers first: what they forward needs the writer."""
+        for worker in sorted(self._workers, reverse=True):
+            process = self._workers[worker]
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, signal.SIGTERM)
+            if worker == 1:
+                for reader in sorted(self._workers)[1:]:
+                    self._workers[reader].join()
+        for process in self._workers.values():
+            process.join()
+        if any(process.exitcode for process in self._workers.values()):
+            sys.exit(1)
+
+
+def _worker_main(config: Config, listener: socket.socket, worker: int, ready: threading.Event, parent: int) -> None:
+    from strongroom.logs import configure_logging  # noqa: PLC0415 - a spawned process starts from nothing
+
+    configure_logging(config.log_level)
+    _end_with_parent(parent)
+    run_worker(config, listener, worker, ready.set)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Drain when the parent is gone, however it went."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            threading.Event().wait(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

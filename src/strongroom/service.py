@@ -1,0 +1,231 @@
+"""The door: every call of an operation, from whatever edge, goes through here and in this order.
+
+ 1. one `now`, one event id; a transaction is opened
+ 2. the name of the secret is checked, then what the operation checks of its request alone
+ 3. authorization, before anything is said about existence
+ 4. the secret is looked up; the state that the operation declares is required of it
+ 5. the handler
+ 6. the audit record, of success or failure; without it there is no answer and no change
+ 7. commit
+
+A reading call that turns out to write (the first read of a day) is run again as a writing one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from strongroom import ids
+from strongroom.audit import record
+from strongroom.audit.record import Origin
+from strongroom.audit.redact import shown
+from strongroom.clock import Clock
+from strongroom.crypto.page_tokens import PageTokens
+from strongroom.crypto.vault import Vault
+from strongroom.domain import deletion, identifiers
+from strongroom.domain.principal import Principal
+from strongroom.domain.secret import Secret
+from strongroom.entropy import Entropy
+from strongroom.errors import InternalServiceError, InvalidRequestException, ServiceError
+from strongroom.metrics import Metrics
+from strongroom.operations.base import Operation, Request, Response, SecretState
+from strongroom.operations.call import Call
+from strongroom.policy import evaluate
+from strongroom.storage.base import Journal, Storage, Transaction, WriteElsewhereError, WriteRequiredError
+
+__all__ = ["Caller", "Service", "WriteElsewhereError", "internal_failure"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, in which region, from where."""
+
+    principal: Principal
+    region: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Performs operations. `on_change` is told after calls that changed something."""
+
+    storage: Storage
+    vault: Vault
+    page_tokens: PageTokens
+    trail: Journal
+    clock: Clock
+    entropy: Entropy
+    metrics: Metrics
+    on_change: Callable[[], None] = lambda: None
+
+    def perform(self, operation: Operation[Any], request: Request, caller: Caller) -> Response | None:
+        """Do it and return when it is done. May block on the database.
+
+        Raises:
+            ServiceError: the answer, if it is not success.
+        """
+        outcome = self.begin(operation, request, caller)
+        return outcome.result() if isinstance(outcome, Future) else outcome
+
+    def begin(
+        self, operation: Operation[Any], request: Request, caller: Caller
+    ) -> Response | Future[Response | None] | None:
+        """Return the answer of a call that could be answered at once, or the future of its answer.
+
+        Raises:
+            ServiceError: the answer, if it is not success and could be given at once.
+        """
+        attempt = _Attempt(self, operation, request, caller, self.clock.now(), ids.random_uuid(self.entropy))
+        if not operation.mutates:
+            try:
+                return self.storage.read(attempt.run)
+            except WriteRequiredError:
+                pass
+        future = self.storage.submit(attempt.run)
+        future.add_done_callback(lambda _: self.on_change())
+        return future
+
+    def record_refusal(
+        self,
+        *,
+        name: str,
+        region: str | None,
+        principal: Principal | None,
+        claimed_key: str | None,
+        origin: Origin,
+        read_only: bool,
+        error: ServiceError,
+    ) -> None:
+        """Put a call on the trail that never reached the door, or that the door could not record itself.
+
+        Raises:
+            TrailError: the trail cannot be written.
+        """
+        identity = record.unknown_identity(claimed_key) if principal is None else _identity(principal)
+        line = record.api_call(
+            record.CallFacts(
+                name=name,
+                now=self.clock.now(),
+                event_id=ids.random_uuid(self.entropy),
+                region=region,
+                account_id=None if principal is None else principal.account_id,
+                identity=identity,
+                origin=origin,
+                read_only=read_only,
+            ),
+            error=error,
+        )
+        self.trail([line], False)  # noqa: FBT003 - the Journal's shape
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One call, ready to be run in a transaction; running it again gives the same record."""
+
+    service: Service
+    operation: Operation[Any]
+    request: Request
+    caller: Caller
+    now: datetime
+    event_id: str
+
+    def run(self, tx: Transaction) -> Response | None:
+        try:
+            response = self._answer(tx)
+        except ServiceError as error:
+            tx.journal(self._record(None, error))
+            raise
+        tx.journal(self._record(response, None))
+        return response
+
+    def _answer(self, tx: Transaction) -> Response | None:
+        operation, request, service = self.operation, self.request, self.service
+        principal, region = self.caller.principal, self.caller.region
+        reference, secret_id = None, None
+        if operation.names_secret is not None:
+            secret_id = operation.names_secret(request)
+            reference = identifiers.parse_secret_id(secret_id, account_id=principal.account_id, region=region)
+        if operation.validate is not None:
+            operation.validate(request)
+        decision = evaluate.decide(
+            principal,
+            action=operation.action,
+            resource_account=principal.account_id if reference is None else reference.account_id,
+        )
+        evaluate.require_allowed(decision, principal, action=operation.action, resource_as_sent=secret_id)
+        found = None if reference is None else self._find(tx, reference)
+        self._require_state(found)
+        call = Call(
+            principal=principal,
+            account_id=principal.account_id,
+            region=region,
+            now=self.now,
+            tx=tx,
+            vault=service.vault,
+            page_tokens=service.page_tokens,
+            entropy=service.entropy,
+            found=found,
+        )
+        return operation.handler(call, request)
+
+    def _find(self, tx: Transaction, reference: identifiers.SecretReference) -> Secret | None:
+        if reference.region != self.caller.region:
+            return None
+        if reference.arn is not None:
+            return tx.find_secret_by_arn(reference.account_id, reference.region, reference.arn)
+        return tx.find_secret(reference.account_id, reference.region, reference.name)
+
+    def _require_state(self, found: Secret | None) -> None:
+        state = self.operation.secret_state
+        if state in (SecretState.NONE, SecretState.MAYBE):
+            return
+        if found is None:
+            raise identifiers.secret_not_found()
+        if state is SecretState.USABLE:
+            try:
+                deletion.require_usable(found)
+            except InvalidRequestException:
+                if self.operation.name == "GetSecretValue":
+                    self.service.metrics.increment("refused_reads_of_deleted_secrets_total")
+                raise
+
+    def _record(self, response: Response | None, error: ServiceError | None) -> bytes:
+        operation, principal = self.operation, self.caller.principal
+        return record.api_call(
+            record.CallFacts(
+                name=operation.name,
+                now=self.now,
+                event_id=self.event_id,
+                region=self.caller.region,
+                account_id=principal.account_id,
+                identity=_identity(principal),
+                origin=self.caller.origin,
+                read_only=not operation.mutates,
+            ),
+            request=shown(self.request, operation.shown_request),
+            response=shown(response, operation.shown_response),
+            error=error,
+        )
+
+
+def internal_failure(error: BaseException) -> InternalServiceError:
+    """Return what a client may know of an unexpected error: nothing but that it happened."""
+    logger.error("A call failed unexpectedly", exc_info=error)
+    return InternalServiceError("An error occurred on the server side.")
+
+
+def _identity(principal: Principal) -> dict[str, str]:
+    return record.user_identity(
+        kind=principal.kind,
+        principal_id=principal.principal_id,
+        arn=principal.arn,
+        account_id=principal.account_id,
+        access_key_id=principal.access_key_id,
+    )

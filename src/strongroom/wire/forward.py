@@ -1,0 +1,128 @@
+"""Between the worker processes of one server: requests that write, over a private Unix socket.
+
+Frames are a length of four bytes and a MessagePack of (number, request) one way and (number, answer) the
+other; any number may be under way. The writer verifies a request again: what comes over the socket is the
+request as the client sent it, not somebody's word about it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from strongroom.errors import ServiceUnavailableException
+from strongroom.wire.core import Answer, HttpRequest
+
+_LENGTH_BYTES: Final = 4
+
+_requests: Final = msgspec.msgpack.Decoder(tuple[int, HttpRequest])
+_answers: Final = msgspec.msgpack.Decoder(tuple[int, Answer])
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+logger = logging.getLogger(__name__)
+
+
+class Writer:
+    """The side that answers."""
+
+    def __init__(self, path: Path, answer: Callable[[HttpRequest], Awaitable[Answer]]) -> None:
+        self._path = path
+        self._answer = answer
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._serve, self._path)
+        self._path.chmod(0o600)
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                number, request = _requests.decode(await _read_frame(reader))
+                task = asyncio.create_task(self._answer_one(number, request, writer))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        writer.close()
+
+    async def _answer_one(self, number: int, request: HttpRequest, writer: asyncio.StreamWriter) -> None:
+        answer = await self._answer(request)
+        with contextlib.suppress(ConnectionError):
+            _write_frame(writer, _encode((number, answer)))
+            await writer.drain()
+
+
+class Link:
+    """The side that asks; connects when first needed and again after the writer was restarted."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._number = 0
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self._connecting = asyncio.Lock()
+
+    async def forward(self, request: HttpRequest) -> Answer:
+        """Return the writer's answer.
+
+        Raises:
+            ServiceUnavailableException: there is no writer now, or it went away; whether the change was
+                made is unknown, and the client's retry with the same token finds out.
+        """
+        try:
+            writer = await self._connected()
+            self._number += 1
+            number = self._number
+            waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
+            _write_frame(writer, _encode((number, request)))
+            await writer.drain()
+        except OSError as error:
+            raise ServiceUnavailableException("The writing process of this server is not reachable.") from error
+        answer: Answer = await waiting
+        return answer
+
+    async def _connected(self) -> asyncio.StreamWriter:
+        async with self._connecting:
+            writer = self._writer
+            if writer is None:
+                reader, writer = await asyncio.open_unix_connection(self._path)
+                self._writer = writer
+                self._listener = asyncio.create_task(self._listen(reader))
+            return writer
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                number, answer = _answers.decode(await _read_frame(reader))
+                waiting = self._waiting.pop(number)
+                if not waiting.done():
+                    waiting.set_result(answer)
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None
+        for waiting in [one for one in self._waiting.values() if not one.done()]:
+            waiting.set_exception(ServiceUnavailableException("The writing process of this server was restarted."))
+        self._waiting.clear()
+
+
+async def _read_frame(reader: asyncio.StreamReader) -> bytes:
+    length = int.from_bytes(await reader.readexactly(_LENGTH_BYTES), "big")
+    return await reader.readexactly(length)
+
+
+def _write_frame(writer: asyncio.StreamWriter, content: bytes) -> None:
+    writer.write(len(content).to_bytes(_LENGTH_BYTES, "big") + content)

@@ -1,0 +1,1 @@
+"""Background work: jobs with a lease and a fence, the same on both databases."""

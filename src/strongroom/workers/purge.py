@@ -1,0 +1,88 @@
+"""The end of secrets and of worn-out versions.
+
+Each job is one transaction: whether it may run is decided again inside it, on the locked secret, so that
+a RestoreSecret either comes before it or finds nothing. Wrapped data keys go first, the rest after them.
+A crash at any point leaves all or nothing; run again, the job writes events with the same ids.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from strongroom import ids
+from strongroom.audit.record import service_event
+from strongroom.domain import deletion
+from strongroom.domain.secret import Secret
+from strongroom.metrics import Metrics
+from strongroom.operations.call import CLEANUP_JOB, PURGE_JOB
+from strongroom.storage.base import Job, Tombstone, Transaction
+from strongroom.workers.runner import JobHandler, finish
+
+MIN_CLEANUP_INTERVAL: Final = timedelta(hours=1)
+"""How often at most the versions of one secret are cleaned up."""
+
+
+def handlers(metrics: Metrics) -> dict[str, JobHandler]:
+    """Return the handlers of this module by job kind."""
+    return {
+        PURGE_JOB: lambda tx, job, now: _purge(tx, job, now, metrics),
+        CLEANUP_JOB: lambda tx, job, now: _clean_up(tx, job, now, metrics),
+    }
+
+
+def _purge(tx: Transaction, job: Job, now: datetime, metrics: Metrics) -> None:
+    """Delete a secret for good, if its recovery window has ended."""
+    secret = tx.find_secret_by_arn(job.account_id, job.region, job.subject)
+    finish(tx, job)
+    if secret is None or secret.purge_at is None:
+        return
+    if not deletion.is_purgeable(secret, now):
+        tx.put_job(replace(job, run_at=secret.purge_at))
+        return
+    versions = [version.version_id for version in tx.list_versions(secret) if version.deleted_at is None]
+    _record(tx, secret, "StartSecretVersionDelete", versions, now)
+    tx.delete_wrapped_keys(secret)
+    tx.delete_versions(secret)
+    tx.delete_secret(secret)
+    tx.delete_job(CLEANUP_JOB, secret.arn)
+    tx.insert_tombstone(
+        Tombstone(secret.account_id, secret.region, secret.arn, secret.name, len(versions), purged_at=now)
+    )
+    _record(tx, secret, "EndSecretVersionDelete", versions, now)
+    metrics.increment("purged_secrets_total")
+
+
+def _clean_up(tx: Transaction, job: Job, now: datetime, metrics: Metrics) -> None:
+    """Remove the versions without labels that are beyond the hundred kept and old enough."""
+    secret = tx.find_secret_by_arn(job.account_id, job.region, job.subject)
+    finish(tx, job)
+    if secret is None or deletion.is_scheduled(secret):
+        return
+    versions, labelled = tx.list_versions(secret), set(tx.stages(secret).values())
+    removed = deletion.prunable_versions(versions, labelled, now)
+    removed_ids = [version.version_id for version in removed]
+    _record(tx, secret, "StartSecretVersionDelete", removed_ids, now)
+    for version in removed:
+        tx.put_version(secret, replace(version, sealed=None, deleted_at=now))
+        metrics.increment("purged_versions_total")
+    _record(tx, secret, "EndSecretVersionDelete", removed_ids, now)
+    left = [version for version in versions if version.version_id not in removed_ids]
+    if due := deletion.next_pruning(left, labelled):
+        tx.put_job(replace(job, run_at=max(due, now + MIN_CLEANUP_INTERVAL)))
+
+
+def _record(tx: Transaction, secret: Secret, name: str, version_ids: list[str], now: datetime) -> None:
+    for version_id in version_ids:
+        tx.journal(
+            service_event(
+                name=name,
+                now=now,
+                event_id=ids.derived_event_id(name, secret.arn, version_id, str(secret.purge_at)),
+                region=secret.region,
+                account_id=secret.account_id,
+                arn=secret.arn,
+                details={"VersionId": version_id},
+            )
+        )
