@@ -75,4 +75,4 @@ def _announce(config: Config, endpoint: str, *, is_first: bool) -> None:
     console.print("\nPoint AWS clients here:\n")
     console.print(f"  export AWS_SHARED_CREDENTIALS_FILE={config.credentials_path}")
     console.print(f"  export AWS_ENDPOINT_URL_SECRETS_MANAGER={endpoint}")
-    console.print(f"  export AWS_REGION={config.region}\n")
+    console.print(f"  export AWS_REGION={config.region} AWS_DEFAULT_REGION={config.region}\n")
