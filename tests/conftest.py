@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
+from support.deployment import Deployment, config_for, deployed
 from support.node import JavaScriptClient
 from support.postgres import PrivatePostgres
 
@@ -48,6 +49,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'strongroom.db'}"
     return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def deployment(database_url: str, tmp_path: Path) -> Iterator[Deployment]:
+    """A deployment on each of the two databases, empty."""
+    with deployed(config_for(database_url, tmp_path)) as one:
+        yield one
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 NOW: Final = datetime(2030, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 """An instant for tests that need some instant: every part differs, milliseconds included."""
@@ -25,3 +22,6 @@ class FrozenClock:
 
     def advance(self, by: timedelta) -> None:
         self._now += by
+
+    def advance_seconds(self, seconds: float) -> None:
+        self.advance(timedelta(seconds=seconds))
