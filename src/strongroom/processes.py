@@ -1,7 +1,7 @@
 """The processes of a server: one that answers by itself, or a parent that keeps several workers alive.
 
 Rules:
-- The parent binds the listening socket and hands it to every worker; the kernel spreads connections.
+- The parent binds one listening socket for each worker, all on one port; the kernel spreads connections.
 - SIGTERM and SIGINT drain: stop accepting, finish what is under way, flush, exit 0.
 - A worker that ends unasked is started again, after a pause that doubles while it keeps failing.
 - On SQLite worker 0 writes; the others hand it what writes over a socket in the data directory.
@@ -20,7 +20,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from multiprocessing.process import BaseProcess
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
@@ -42,29 +42,51 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 logger = logging.getLogger(__name__)
 
 
-def bind(config: Config) -> socket.socket:
-    """Return the listening socket. Raises OperatorError when the address cannot be had."""
+def bind(config: Config) -> list[socket.socket]:
+    """Return a listening socket for every worker, all on one address.
+
+    Raises:
+        OperatorError: the address cannot be had.
+    """
     try:
-        info = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(info[0], socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(info[4])
-        listener.listen(BACKLOG)
+        family, _, _, _, address = socket.getaddrinfo(
+            config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        if config.workers == 1:
+            return [_listen(family, address, shared=False)]
+        # Sockets that share a port also share it with strangers: take it alone first.
+        alone = _listen(family, address, shared=False)
+        taken = (*address[:1], alone.getsockname()[1], *address[2:])
+        alone.close()
+        return [_listen(family, taken, shared=True) for _ in range(config.workers)]
     except OSError as error:
         raise OperatorError(
             f"Cannot listen on {config.host}, port {config.port}.",
             why=str(error),
             next_step="stop what uses the port, or give another --port",
         ) from error
+
+
+def _listen(family: int, address: Any, *, shared: bool) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 
-def serve(config: Config, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+def serve(config: Config, listeners: list[socket.socket], on_ready: Callable[[], None]) -> None:
     """Answer until told to stop. Returns when everything is finished and flushed."""
     if config.workers == 1:
-        run_worker(config, listener, 0, on_ready)
+        run_worker(config, listeners[0], 0, on_ready)
     else:
-        _Parent(config, listener).run(on_ready)
+        _Parent(config, listeners).run(on_ready)
 
 
 def run_worker(config: Config, listener: socket.socket, worker: int, on_ready: Callable[[], None]) -> None:
@@ -134,9 +156,9 @@ def _uvicorn_config(config: Config, node: Node) -> uvicorn.Config:
 class _Parent:
     """Keeps the workers of a server alive."""
 
-    def __init__(self, config: Config, listener: socket.socket) -> None:
+    def __init__(self, config: Config, listeners: list[socket.socket]) -> None:
         self._config = config
-        self._listener = listener
+        self._listeners = listeners
         self._context = multiprocessing.get_context("spawn")
         self._stopping = threading.Event()
         self._workers: dict[int, BaseProcess] = {}
@@ -158,7 +180,7 @@ class _Parent:
         ready = self._context.Event()
         process = self._context.Process(
             target=_worker_main,
-            args=(self._config, self._listener, worker, ready, os.getpid()),
+            args=(self._config, self._listeners[worker], worker, ready, os.getpid()),
             name=f"strongroom-worker-{worker}",
         )
         process.start()

@@ -54,10 +54,10 @@ def serve(
     os.umask(0o077)
     configure_logging(config.log_level)
     require_safe_listener(config)
-    listener = bind(config)
+    listeners = bind(config)
     is_first = prepare(config)
-    endpoint = _endpoint(config, listener.getsockname()[1])
-    run_server(config, listener, lambda: _announce(config, endpoint, is_first=is_first))
+    endpoint = _endpoint(config, listeners[0].getsockname()[1])
+    run_server(config, listeners, lambda: _announce(config, endpoint, is_first=is_first))
 
 
 def _endpoint(config: Config, port: int) -> str:
