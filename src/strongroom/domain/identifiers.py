@@ -71,8 +71,8 @@ def parse_secret_id(secret_id: str, *, account_id: str, region: str) -> SecretRe
     """
     if not secret_id.startswith("arn:"):
         return SecretReference(account_id, region, require_valid_name(secret_id))
+    require_valid_name(secret_id.replace(":", ""))
     parts = secret_id.split(":", _ARN_PARTS - 1)
-    require_valid_name(parts[-1].replace(":", "").replace("*", "") or "-")
     if len(parts) != _ARN_PARTS or parts[2] != "secretsmanager" or parts[5] != "secret":
         raise secret_not_found()
     _, partition, _, arn_region, arn_account, _, resource = parts
