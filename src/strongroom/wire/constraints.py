@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
@@ -27,7 +27,16 @@ from strongroom.operations.base import REQUIRED
 MAX_VALUE_SHOWN: Final = 1_024
 """Longest value echoed in a violation, in characters."""
 
-_Check: TypeAlias = Callable[[Any, str], Iterator[str]]
+_PATTERN: Final = "Member must satisfy regular expression pattern: "
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """A constraint in AWS's words. One that AWS does not declare is named only where it is violated."""
+
+    text: str
+    holds: Callable[[Any], bool]
+    is_declared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,21 @@ class _Member:
     path: str
     required: bool
     sensitive: bool
-    checks: tuple[_Check, ...]
+    limits: tuple[_Limit, ...]
+    item_limits: tuple[_Limit, ...]
+    holds_structure: bool
+    holds_structures: bool
+
+    def broken(self, value: Any) -> Iterator[str]:
+        """Yield the constraints that a value violates, those of a list's items as one."""
+        for limit in self.limits:
+            if not limit.holds(value):
+                yield limit.text
+        if self.item_limits:
+            broken = {limit.text for limit in self.item_limits for item in value if not limit.holds(item)}
+            if broken:
+                texts = [limit.text for limit in self.item_limits if limit.is_declared or limit.text in broken]
+                yield f"Member must satisfy constraint: [{', '.join(texts)}]"
 
 
 def check(request: msgspec.Struct) -> None:
@@ -59,10 +82,13 @@ def _violations(message: msgspec.Struct, prefix: str) -> Iterator[str]:
             if member.required:
                 yield _sentence("null", path, "Member must not be null")
             continue
-        shown = "" if member.sensitive else _quoted(value)
-        for one in member.checks:
-            for violation in one(value, path):
-                yield violation if violation.startswith("Value") else _sentence(shown, path, violation)
+        for constraint in member.broken(value):
+            yield _sentence("" if member.sensitive else _quoted(value), path, constraint)
+        if member.holds_structure:
+            yield from _violations(value, f"{path}.")
+        elif member.holds_structures:
+            for position, item in enumerate(value, start=1):
+                yield from _violations(item, f"{path}.{position}.member.")
 
 
 @cache
@@ -70,14 +96,23 @@ def _members(message_type: type[msgspec.Struct]) -> tuple[_Member, ...]:
     info = wire_types.type_info(message_type)
     if not isinstance(info, wire_types.StructType):
         raise TypeError(f"{message_type} is not a message")
-    return tuple(_member(field) for field in info.fields)
+    # `type_info` does not show a default of UNSET; `structs.fields` does.
+    required = {field.name for field in msgspec.structs.fields(message_type) if field.default is REQUIRED}
+    return tuple(_member(field, required=field.name in required) for field in info.fields)
 
 
-def _member(field: wire_types.Field) -> _Member:
+def _member(field: wire_types.Field, *, required: bool) -> _Member:
     extra, kind = _unwrapped(field.type)
-    required = field.default is REQUIRED
+    item_extra, item_kind = _unwrapped(kind.item_type) if isinstance(kind, wire_types.ListType) else ({}, None)
     return _Member(
-        field.name, lower_camel(field.encode_name), required, bool(extra.get("sensitive")), tuple(_checks(extra, kind))
+        attribute=field.name,
+        path=lower_camel(field.encode_name),
+        required=required,
+        sensitive=bool(extra.get("sensitive") or item_extra.get("sensitive")),
+        limits=tuple(_limits(extra, kind)),
+        item_limits=() if item_kind is None else tuple(_limits(item_extra, item_kind)),
+        holds_structure=isinstance(kind, wire_types.StructType),
+        holds_structures=isinstance(item_kind, wire_types.StructType),
     )
 
 
@@ -94,66 +129,33 @@ def _unwrapped(kind: wire_types.Type) -> tuple[dict[str, Any], wire_types.Type]:
             return extra, kind
 
 
-def _checks(extra: dict[str, Any], kind: wire_types.Type) -> Iterator[_Check]:
+def _limits(extra: dict[str, Any], kind: wire_types.Type) -> Iterator[_Limit]:
+    """Yield what a value must keep, in the order of AWS's sentences."""
     if isinstance(kind, wire_types.IntType):
         yield from _bounds(extra, "value", lambda value: value)
         return
     if extra.get("enum") is not None:
-        yield _enum_check(extra["enum"])
+        yield _enum_limit(extra["enum"])
     if isinstance(kind, (wire_types.StrType, wire_types.BytesType, wire_types.ListType)):
         yield from _bounds(extra, "length", len)
-    if isinstance(kind, wire_types.StrType) and not extra.get("sensitive"):
-        yield _pattern_check(r"[^\u0000]*", re.compile(r"[^\0]*", re.DOTALL))
     if extra.get("pattern") is not None:
-        yield _pattern_check(extra["pattern"], re.compile(extra["pattern"].removesuffix("$")))
-    if isinstance(kind, wire_types.ListType):
-        yield from _item_checks(kind.item_type)
+        pattern = re.compile(extra["pattern"].removesuffix("$"))
+        yield _Limit(_PATTERN + extra["pattern"], lambda value: pattern.fullmatch(value) is not None)
+    if isinstance(kind, wire_types.StrType) and not extra.get("sensitive"):
+        yield _Limit(_PATTERN + r"[^\u0000]*", lambda value: "\0" not in value, is_declared=False)
 
 
-def _bounds(extra: dict[str, Any], what: str, measure: Callable[[Any], int]) -> Iterator[_Check]:
-    if (most := extra.get("max")) is not None:
-        text = f"Member must have {what} less than or equal to {most}"
-        yield lambda value, _: iter([text] if measure(value) > most else ())
-    if (least := extra.get("min")) is not None:
-        limit = f"Member must have {what} greater than or equal to {least}"
-        yield lambda value, _: iter([limit] if measure(value) < least else ())
+def _bounds(extra: dict[str, Any], what: str, measure: Callable[[Any], int]) -> Iterator[_Limit]:
+    most, least = extra.get("max"), extra.get("min")
+    if most is not None:
+        yield _Limit(f"Member must have {what} less than or equal to {most}", lambda value: measure(value) <= most)
+    if least is not None:
+        yield _Limit(f"Member must have {what} greater than or equal to {least}", lambda value: measure(value) >= least)
 
 
-def _enum_check(values: type[Enum]) -> _Check:
+def _enum_limit(values: type[Enum]) -> _Limit:
     allowed = [member.value for member in values]
-    text = f"Member must satisfy enum value set: [{', '.join(allowed)}]"
-    return lambda value, _: iter(() if value in allowed else [text])
-
-
-def _pattern_check(shown: str, pattern: re.Pattern[str]) -> _Check:
-    text = f"Member must satisfy regular expression pattern: {shown}"
-    return lambda value, _: iter(() if pattern.fullmatch(value) else [text])
-
-
-def _item_checks(item_type: wire_types.Type) -> Iterator[_Check]:
-    extra, kind = _unwrapped(item_type)
-    if isinstance(kind, wire_types.StructType):
-        yield lambda items, path: (
-            violation
-            for position, item in enumerate(items, start=1)
-            for violation in _violations(item, f"{path}.{position}.member.")
-        )
-        return
-    checks = tuple(_checks(extra, kind))
-    constraint = ", ".join(sorted({text for one in checks for text in _texts(one, extra)}))
-
-    def all_items(items: list[Any], path: str) -> Iterator[str]:
-        if any(next(one(item, path), None) is not None for item in items for one in checks):
-            yield f"Member must satisfy constraint: [{constraint}]"
-
-    if checks:
-        yield all_items
-
-
-def _texts(one: _Check, extra: dict[str, Any]) -> Iterator[str]:
-    """Return the constraint that a check enforces, by showing it values that violate it."""
-    for bad in ("", "\0" * ((extra.get("max") or 0) + 1)):
-        yield from one(bad, "")
+    return _Limit(f"Member must satisfy enum value set: [{', '.join(allowed)}]", lambda value: value in allowed)
 
 
 def _quoted(value: Any) -> str:
