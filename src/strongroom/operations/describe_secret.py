@@ -24,14 +24,15 @@ class DescribeSecretRequest(Request, kw_only=True):
 
 
 class CrossAccountPrimary(Shape, kw_only=True):
-    arn: str | None = msgspec.field(name="ARN", default=None)
-    status: str | None = None
+    primary_secret_arn: str | None = msgspec.field(name="PrimarySecretARN", default=None)
+    replication_status: str | None = None
     status_message: str | None = None
 
 
 class CrossAccountReplica(Shape, kw_only=True):
-    arn: str | None = msgspec.field(name="ARN", default=None)
-    status: str | None = None
+    replica_secret_arn: str | None = msgspec.field(name="ReplicaSecretARN", default=None)
+    replication_role_arn: str | None = msgspec.field(name="ReplicationRoleARN", default=None)
+    replication_status: str | None = None
     status_message: str | None = None
 
 

@@ -75,7 +75,7 @@ class ReplicationStatus(Shape, kw_only=True):
 
 class RotationRules(Shape, kw_only=True):
     automatically_after_days: Annotated[int, limits(1, 1_000)] | None = None
-    duration: Annotated[str, limits(2, 3, pattern=r"[0-9h]+")] | None = None
+    duration: Annotated[str, limits(2, 3, pattern=r"[0-9]+h")] | None = None
     schedule_expression: Annotated[str, limits(1, 256, pattern=r"[0-9A-Za-z\(\)#\?\*\-\/, ]+")] | None = None
 
 
