@@ -65,9 +65,10 @@ class CreateSecretResponse(Response, kw_only=True):
 
 
 def validate(request: CreateSecretRequest) -> None:
-    value = secret_value.choose(request.secret_string, request.secret_binary)
-    if value is not None:
+    if secret_value.is_given(request.secret_string, request.secret_binary):
         idempotency.require_token(request.client_request_token)
+    secret_value.choose(request.secret_string, request.secret_binary)
+    tags.merge(None, domain_tags(request.tags or ()))
     require_absent("AddReplicaRegions", request.add_replica_regions)
     require_absent("ForceOverwriteReplicaSecret", request.force_overwrite_replica_secret or None)
     require_absent("Type", request.type or None)
@@ -118,7 +119,7 @@ OPERATION = Operation(
     name="CreateSecret",
     request=CreateSecretRequest,
     response=CreateSecretResponse,
-    names_secret=lambda request: request.name,
+    names_secret=lambda request: identifiers.require_valid_name(request.name),  # a Name is never read as an ARN
     secret_state=SecretState.MAYBE,
     mutates=True,
     validate=validate,
