@@ -78,6 +78,11 @@ def choose(text: str | None, binary: bytes | None) -> SecretValue | None:
     return None if binary is None else SecretValue.from_bytes(binary)
 
 
+def is_given(text: str | None, binary: bytes | None) -> bool:
+    """Tell whether a request carries a value, even one that `choose` refuses."""
+    return text is not None or binary is not None
+
+
 def require(value: SecretValue | None) -> SecretValue:
     """Return the value, or refuse a PutSecretValue that has none (text seen in emulators only)."""
     if value is None:

@@ -76,6 +76,14 @@ def stage_new_version(stages: Stages, version_id: str, requested: Sequence[str] 
     return staged
 
 
+def require_version_named(*, to_version: str | None, from_version: str | None) -> None:
+    """Refuse an UpdateSecretVersionStage that names neither version."""
+    if to_version is None and from_version is None:
+        raise InvalidParameterException(
+            "You must specify at least one of the parameters MoveToVersionId and RemoveFromVersionId."
+        )
+
+
 def move(stages: Stages, label: str, *, to_version: str | None, from_version: str | None) -> dict[str, str]:
     """Return the stages after UpdateSecretVersionStage. The version ids given must exist.
 
@@ -84,11 +92,8 @@ def move(stages: Stages, label: str, *, to_version: str | None, from_version: st
             does not name, or names wrongly; AWSCURRENT would be removed altogether.
         LimitExceededException: as `attach`.
     """
+    require_version_named(to_version=to_version, from_version=from_version)
     holder = stages.get(label)
-    if to_version is None and from_version is None:
-        raise InvalidParameterException(
-            "You must specify at least one of the parameters MoveToVersionId and RemoveFromVersionId."
-        )
     if to_version is None:
         return _remove(stages, label, str(from_version))
     if holder is None and from_version is not None:

@@ -21,6 +21,10 @@ class TagResourceRequest(Request, kw_only=True):
     tags: list[Tag] = REQUIRED
 
 
+def validate(request: TagResourceRequest) -> None:
+    tags.merge(None, domain_tags(request.tags))
+
+
 def tag_resource(call: Call, request: TagResourceRequest) -> None:
     call.save(replace(call.secret, tags=tags.merge(call.secret.tags, domain_tags(request.tags))))
 
@@ -32,7 +36,7 @@ OPERATION = Operation(
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
     mutates=True,
-    validate=None,
+    validate=validate,
     handler=tag_resource,
     shown_request=("secret_id", "tags"),
     shown_response=(),

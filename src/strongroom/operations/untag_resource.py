@@ -22,6 +22,10 @@ class UntagResourceRequest(Request, kw_only=True):
     tag_keys: list[Annotated[str, limits(1, 128)]] = REQUIRED
 
 
+def validate(request: UntagResourceRequest) -> None:
+    tags.remove(None, request.tag_keys)
+
+
 def untag_resource(call: Call, request: UntagResourceRequest) -> None:
     call.save(replace(call.secret, tags=tags.remove(call.secret.tags, request.tag_keys)))
 
@@ -33,7 +37,7 @@ OPERATION = Operation(
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
     mutates=True,
-    validate=None,
+    validate=validate,
     handler=untag_resource,
     shown_request=("secret_id", "tag_keys"),
     shown_response=(),

@@ -58,9 +58,9 @@ class UpdateSecretResponse(Response, kw_only=True):
 
 
 def validate(request: UpdateSecretRequest) -> None:
-    value = secret_value.choose(request.secret_string, request.secret_binary)
-    if value is not None:
+    if secret_value.is_given(request.secret_string, request.secret_binary):
         idempotency.require_token(request.client_request_token)
+    secret_value.choose(request.secret_string, request.secret_binary)
     require_absent("Type", request.type or None)
 
 

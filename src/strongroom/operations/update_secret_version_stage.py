@@ -29,6 +29,10 @@ class UpdateSecretVersionStageResponse(Response, kw_only=True):
     name: str | None = None
 
 
+def validate(request: UpdateSecretVersionStageRequest) -> None:
+    staging.require_version_named(to_version=request.move_to_version_id, from_version=request.remove_from_version_id)
+
+
 def update_secret_version_stage(
     call: Call, request: UpdateSecretVersionStageRequest
 ) -> UpdateSecretVersionStageResponse:
@@ -56,7 +60,7 @@ OPERATION = Operation(
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
     mutates=True,
-    validate=None,
+    validate=validate,
     handler=update_secret_version_stage,
     shown_request=("secret_id", "version_stage", "remove_from_version_id", "move_to_version_id"),
     shown_response=("arn", "name"),
