@@ -139,11 +139,11 @@ def _unwrapped(kind: wire_types.Type) -> tuple[dict[str, Any], wire_types.Type]:
 
 
 def _plain(declared: dict[str, Any]) -> dict[str, Any]:
-    """Return the limits in one form: a minimum of 0 is none, the order of an enumeration says nothing."""
+    """Return the limits in one form; the order of an enumeration says nothing."""
     enum = declared.get("enum")
     values = [value.value for value in enum] if isinstance(enum, type) and issubclass(enum, Enum) else enum
     return {
-        "min": declared.get("min") or None,
+        "min": declared.get("min"),
         "max": declared.get("max"),
         "pattern": declared.get("pattern"),
         "enum": sorted(values) if values else None,

@@ -12,7 +12,7 @@ from strongroom.operations.base import Shape, limits
 
 SecretId: TypeAlias = Annotated[str, limits(1, 2_048)]
 ClientRequestToken: TypeAlias = Annotated[str, limits(32, 64)]
-Description: TypeAlias = Annotated[str, limits(0, 2_048)]
+Description: TypeAlias = Annotated[str, limits(None, 2_048)]
 KmsKeyId: TypeAlias = Annotated[str, limits(0, 2_048)]
 SecretString: TypeAlias = Annotated[str, limits(1, 65_536, sensitive=True)]
 SecretBinary: TypeAlias = Annotated[bytes, limits(1, 65_536, sensitive=True)]
@@ -30,7 +30,7 @@ class Filter(Shape, kw_only=True):
     key: Annotated[str, limits(enum=FilterKey)] | None = None
     values: (
         Annotated[
-            list[Annotated[str, limits(0, 512, pattern=r"^\!?[a-zA-Z0-9 :_@\/\+\=\.\-\!]*$")]],
+            list[Annotated[str, limits(None, 512, pattern=r"^\!?[a-zA-Z0-9 :_@\/\+\=\.\-\!]*$")]],
             limits(1, 10),
         ]
         | None

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -26,6 +27,9 @@ from strongroom.operations.base import REQUIRED
 
 MAX_VALUE_SHOWN: Final = 1_024
 """Longest value echoed in a violation, in characters."""
+
+MAX_VIOLATIONS: Final = 50
+"""Most violations looked for: a long list of bad items shall not become a message far longer still."""
 
 _PATTERN: Final = "Member must satisfy regular expression pattern: "
 
@@ -66,9 +70,9 @@ def check(request: msgspec.Struct) -> None:
     """Do nothing if the request keeps every limit of its type.
 
     Raises:
-        ValidationException: it does not; the message lists all violations.
+        ValidationException: it does not; the message lists the violations.
     """
-    violations = list(_violations(request, ""))
+    violations = list(islice(_violations(request, ""), MAX_VIOLATIONS))
     if violations:
         plural = "" if len(violations) == 1 else "s"
         raise ValidationException(f"{len(violations)} validation error{plural} detected: {'; '.join(violations)}")
