@@ -217,9 +217,14 @@ def _require_preset(tx: Transaction, config: Config, access_keys: AccessKeys) ->
 
 
 def _write_credentials(config: Config, access_key_id: str, secret: str) -> None:
-    """Write the root key where AWS clients look: a shared credentials file, for its owner only."""
+    """Write the root key where AWS clients look: a shared credentials file, for its owner only.
+
+    The first account is the default profile; a further one, whose file this already is, goes by its id.
+    """
     content = configparser.ConfigParser(interpolation=None)
-    content[CREDENTIALS_PROFILE] = {"aws_access_key_id": access_key_id, "aws_secret_access_key": secret}
+    content.read(config.credentials_path)
+    profile = config.account_id if content.has_section(CREDENTIALS_PROFILE) else CREDENTIALS_PROFILE
+    content[profile] = {"aws_access_key_id": access_key_id, "aws_secret_access_key": secret}
     text = io.StringIO()
     content.write(text)
     descriptor = os.open(config.credentials_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

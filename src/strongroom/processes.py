@@ -37,6 +37,9 @@ KEEP_ALIVE_SECONDS: Final = 75
 MAX_RESTART_DELAY_S: Final = 30.0
 STEADY_AFTER_S: Final = 60.0
 
+HOPELESS: Final = os.EX_CONFIG
+"""Exit status of a worker that an operator must help; starting it again would not."""
+
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 logger = logging.getLogger(__name__)
@@ -168,13 +171,25 @@ class _Parent:
         for number in _SIGNALS:
             signal.signal(number, lambda *_: self._stopping.set())
         ready = [self._start(worker) for worker in range(self._config.workers)]
-        if all(event.wait(30) for event in ready):
-            on_ready()
-        while not self._stopping.wait(0.2):
-            for worker, process in list(self._workers.items()):
-                if process.exitcode is not None:
-                    self._restart(worker, process.exitcode)
+        threading.Thread(target=self._announce, args=(ready, on_ready), daemon=True).start()
+        while not self._stopping.wait(0.2) and not self._watch():
+            pass
         self._stop()
+
+    def _watch(self) -> bool:
+        """Restart workers that ended; tell whether one cannot work at all, and has said why."""
+        for worker, process in list(self._workers.items()):
+            if process.exitcode == HOPELESS:
+                return True
+            if process.exitcode is not None:
+                self._restart(worker, process.exitcode)
+        return False
+
+    @staticmethod
+    def _announce(ready: list[threading.Event], on_ready: Callable[[], None]) -> None:
+        for event in ready:
+            event.wait()
+        on_ready()
 
     def _start(self, worker: int) -> threading.Event:
         ready = self._context.Event()
@@ -219,7 +234,11 @@ def _worker_main(config: Config, listener: socket.socket, worker: int, ready: th
 
     configure_logging(config.log_level)
     _end_with_parent(parent)
-    run_worker(config, listener, worker, ready.set)
+    try:
+        run_worker(config, listener, worker, ready.set)
+    except OperatorError as error:
+        logger.error("Worker %d cannot work. %s", worker, error)  # noqa: TRY400 - the operator wants no traceback
+        sys.exit(HOPELESS)
 
 
 def _end_with_parent(parent: int) -> None:

@@ -88,8 +88,14 @@ class AccessKeys:
             preset: key id and secret chosen by the operator.
 
         Raises:
-            OperatorError: the root has two keys already.
+            OperatorError: there is no such account, or its root has two keys already.
         """
+        if tx.find_account(account_id) is None:
+            raise OperatorError(
+                f"There is no account {account_id} in this deployment.",
+                why="the setting account_id names one that no server was started for",
+                next_step="set account_id to the account you mean",
+            )
         present = tx.list_access_keys(account_id)
         if len(present) >= MAX_KEYS_PER_PRINCIPAL:
             raise OperatorError(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 from strongroom import __version__
+from strongroom.audit.trail import TrailError
 from strongroom.cli import access_keys, audit, config, serve
 from strongroom.errors import OperatorError
+from strongroom.storage.base import StorageError
 
 app = typer.Typer(
     name="strongroom",
@@ -45,11 +47,18 @@ def main() -> None:
     try:
         app()
     except OperatorError as error:
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
-        console.print(f"[bold red]error:[/] {_plain(error.what)}")
-        console.print(f"  [bold]why:[/]  {_plain(error.why)}")
-        console.print(f"  [bold]next:[/] {_plain(error.next_step)}")
-        sys.exit(1)
+        _explain(error)
+    except (StorageError, TrailError) as error:
+        step = "check the disk and the database; nothing was changed"
+        _explain(OperatorError("The command could not be carried out.", why=str(error), next_step=step))
+
+
+def _explain(error: OperatorError) -> NoReturn:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"[bold red]error:[/] {_plain(error.what)}")
+    console.print(f"  [bold]why:[/]  {_plain(error.why)}")
+    console.print(f"  [bold]next:[/] {_plain(error.next_step)}")
+    sys.exit(1)
 
 
 def _plain(text: str) -> str:

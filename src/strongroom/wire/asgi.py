@@ -27,6 +27,7 @@ from strongroom.metrics import Metrics
 from strongroom.service import internal_failure
 from strongroom.wire import faults
 from strongroom.wire.core import CONTENT_TYPE, Answer, Elsewhere, Headers, HttpRequest, Pending, RequestCore
+from strongroom.wire.strict_protocol import TLS_EXTENSION
 
 MAX_BODY_BYTES: Final = 1_048_576
 """A value of 65,536 characters, each escaped in six bytes, fits more than twice."""
@@ -145,7 +146,7 @@ def _request(scope: Scope, body: bytes) -> HttpRequest:
         body=body,
         source_ip=client[0] if client else "",
         http_version=scope["http_version"],
-        tls_version=scope.get("extensions", {}).get("strongroom.tls"),
+        tls_version=scope.get("extensions", {}).get(TLS_EXTENSION),
     )
 
 

@@ -40,6 +40,9 @@ LINGER: Final = 1.0
 
 _LINE_OVERHEAD: Final = 4
 
+TLS_EXTENSION: Final = "strongroom.tls"
+"""Name in an ASGI scope's extensions of the TLS version of its connection, such as TLSv1.3."""
+
 
 class _Stage(Enum):
     """Where the parser stands in the stream of requests."""
@@ -61,9 +64,12 @@ class StrictHttpProtocol(HttpToolsProtocol):
         self._is_answer_due = False
         self._timer: asyncio.TimerHandle | None = None
         self._refusal: HttpRefused | None = None
+        self._tls_version: str | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        channel = transport.get_extra_info("ssl_object")
+        self._tls_version = None if channel is None else channel.version()
         self._start_header_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -99,6 +105,8 @@ class StrictHttpProtocol(HttpToolsProtocol):
         # An upper bound: the bytes may have begun with the end of the last request.
         self._head_bytes = max(self._head_bytes, self._received)
         super().on_message_begin()
+        if self._tls_version is not None:
+            self.scope["extensions"] = {TLS_EXTENSION: self._tls_version}
 
     def on_headers_complete(self) -> None:
         if self._head_bytes > MAX_HEAD_BYTES and self._exact_head_bytes() > MAX_HEAD_BYTES:
