@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from strongroom.errors import OperatorError
-from strongroom.storage.base import Journal, StorageError, Transaction
+from strongroom.storage.base import Journal, StorageError, Transaction, WriteRequiredError
 from strongroom.storage.migrate import VERSION_TABLE, dialect_text, pending
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
@@ -74,7 +74,10 @@ class PostgresqlStorage:
         return self._guarded(lambda: self._with_retries(work))
 
     def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
-        return self._threads.submit(self.write, work)
+        try:
+            return self._threads.submit(self.write, work)
+        except RuntimeError as error:
+            raise StorageError("the storage is closed") from error
 
     def check(self) -> None:
         self.read(lambda tx: tx.next_job_at())
@@ -103,13 +106,17 @@ class PostgresqlStorage:
             connection.execute("BEGIN" if writable else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             try:
                 result = work(tx)
-                self._record(tx.entries, durable=writable)
-            except psycopg.Error:
+            except (psycopg.Error, WriteRequiredError):  # run again, or as a write: it journals then
                 connection.execute("ROLLBACK")
                 raise
             except Exception:
                 connection.execute("ROLLBACK")
                 self._record(tx.entries, durable=writable)
+                raise
+            try:
+                self._record(tx.entries, durable=writable)
+            except Exception:
+                connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
             return result
@@ -119,7 +126,6 @@ class PostgresqlStorage:
             if self._journal is None:
                 raise StorageError("no journal is attached")
             self._journal(tuple(entries), durable)
-            entries.clear()
 
 
 def _executor(connection: psycopg.Connection) -> Callable[[str, Params], list[Row]]:
@@ -149,5 +155,14 @@ def _migrate(url: str, where: str) -> None:
 
 
 def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.hostname or 'a local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    """Return where the database is, for people to read. Raises OperatorError for what is no URL of one."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error:
+        raise OperatorError(
+            "The URL of the database is malformed.",
+            why="PostgreSQL's library cannot take it apart; it is not shown, since it may hold a password",
+            next_step="write it as postgresql://user@host:5432/name; characters such as @ or / are written %40, %2F",
+        ) from None
+    port = f":{parts['port']}" if parts.get("port") else ""
+    return f"{parts.get('host') or 'a local socket'}{port}/{parts.get('dbname') or ''}"

@@ -24,7 +24,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from strongroom.errors import OperatorError
-from strongroom.storage.base import Journal, StorageError, Transaction, WriteElsewhereError
+from strongroom.storage.base import Journal, StorageError, Transaction, WriteElsewhereError, WriteRequiredError
 from strongroom.storage.migrate import VERSION_TABLE, pending
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
@@ -77,13 +77,19 @@ class SqliteStorage:
         self._journal = journal
 
     def read(self, work: Callable[[Transaction], T]) -> T:
+        if self._closed:
+            raise _closed()
         connection = self._reader()
         tx = SqlTransaction(_executor(connection), self._queries, writable=False)
         connection.execute("BEGIN")
         try:
             result = work(tx)
+        except WriteRequiredError:
+            tx.entries.clear()  # the call is repeated as a write, which journals it
+            raise
         finally:
-            connection.execute("COMMIT")
+            if connection.in_transaction:
+                connection.execute("COMMIT")
             self._record(tx.entries, durable=False)
         return result
 
@@ -96,7 +102,7 @@ class SqliteStorage:
         future: Future[T] = Future()
         with self._closing:
             if self._closed:
-                raise StorageError("the storage is closed")
+                raise _closed()
             self._calls.put(_Call(work, future))
         return future
 
@@ -171,7 +177,7 @@ class SqliteStorage:
             self._record(entries, durable=True)
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody's change is on disk
-            if connection.in_transaction:
+            with contextlib.suppress(apsw.Error):  # SQLite may have undone it by itself
                 connection.execute("ROLLBACK")
             failure = StorageError(f"{type(error).__name__}: {error}")
             failure.__cause__ = error
@@ -195,9 +201,16 @@ def _in_savepoint(
 
 def _executor(connection: apsw.Connection) -> Callable[[str, Params], list[Row]]:
     def execute(text: str, params: Params) -> list[Row]:
-        return connection.execute(text, params).fetchall()
+        try:
+            return connection.execute(text, params).fetchall()
+        except apsw.Error as error:
+            raise StorageError(f"{type(error).__name__}: {error}") from error
 
     return execute
+
+
+def _closed() -> StorageError:
+    return StorageError("the storage is closed")
 
 
 def _open(path: Path) -> apsw.Connection:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Final
 
 import apsw
@@ -14,6 +15,8 @@ CHECKPOINT_AT_PAGES: Final = 1_000
 
 RESTART_AT_PAGES: Final = 32_000
 """Length from which the writer itself waits for a checkpoint, so that the log stays below about 128 MiB."""
+
+logger = logging.getLogger(__name__)
 
 
 class Checkpointer:
@@ -32,7 +35,7 @@ class Checkpointer:
     def after_commit(self) -> None:
         """Called by the writer between batches, when no transaction is open."""
         if self._pages >= RESTART_AT_PAGES:
-            with contextlib.suppress(apsw.BusyError):
+            with _postponed_on_failure():
                 self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
         elif self._pages >= CHECKPOINT_AT_PAGES:
             self._wanted.set()
@@ -51,8 +54,19 @@ class Checkpointer:
         while not self._stopping:
             self._wanted.wait()
             self._wanted.clear()
-            with contextlib.suppress(apsw.BusyError):
+            with _postponed_on_failure():
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        with contextlib.suppress(apsw.Error):
+        with _postponed_on_failure():
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         connection.close()
+
+
+@contextlib.contextmanager
+def _postponed_on_failure() -> Generator[None]:
+    """Nothing is lost when a checkpoint fails: the log stays, and a later one moves it. Neither thread may end."""
+    try:
+        yield
+    except apsw.BusyError:
+        pass
+    except apsw.Error:
+        logger.exception("A checkpoint failed; the write-ahead log grows until one succeeds")
