@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Executor
@@ -115,7 +116,8 @@ class Edge:
         else:
             outcome = self._core.begin(request)
         if isinstance(outcome, Pending):
-            await asyncio.wait([asyncio.wrap_future(outcome.future)])
+            with contextlib.suppress(Exception):  # `finish` looks at the outcome
+                await asyncio.wrap_future(outcome.future)
             return outcome.finish(outcome.future)
         if isinstance(outcome, Elsewhere):
             if self._forwarder is None:
@@ -146,7 +148,7 @@ def _request(scope: Scope, body: bytes) -> HttpRequest:
         body=body,
         source_ip=client[0] if client else "",
         http_version=scope["http_version"],
-        tls_version=scope.get("extensions", {}).get(TLS_EXTENSION),
+        tls_version=scope.get("extensions", {}).get(TLS_EXTENSION, {}).get("version"),
     )
 
 

@@ -106,7 +106,7 @@ class StrictHttpProtocol(HttpToolsProtocol):
         self._head_bytes = max(self._head_bytes, self._received)
         super().on_message_begin()
         if self._tls_version is not None:
-            self.scope["extensions"] = {TLS_EXTENSION: self._tls_version}
+            self.scope["extensions"] = {TLS_EXTENSION: {"version": self._tls_version}}
 
     def on_headers_complete(self) -> None:
         if self._head_bytes > MAX_HEAD_BYTES and self._exact_head_bytes() > MAX_HEAD_BYTES:
