@@ -88,7 +88,8 @@ class Trail:
         """Append records in order; with `durable`, return when they are on disk.
 
         Raises:
-            TrailError: nothing was appended.
+            TrailError: nothing was appended; or it could not be put on disk, then it stands in the trail
+                all the same, as the record of a call that failed.
         """
         with self._lock:
             sequence, mac, lines = self._sequence, self._mac, bytearray()
@@ -98,32 +99,39 @@ class Trail:
                 lines += record[:-1]
                 lines += self._chain_start
                 lines += b'%d,"mac":"%s"}}\n' % (sequence, mac.hex().encode())
-            self._write(bytes(lines), durable=durable)
+            self._write(bytes(lines))
             self._sequence, self._mac = sequence, mac
+        if durable:
+            self._flush()
 
     def sync(self) -> None:
-        """Put on disk what is not there yet."""
-        with self._lock:
-            if self._dirty:
-                os.fdatasync(self._descriptor)
-                self._dirty = False
+        """Put on disk what is not there yet. Raises TrailError when the disk refuses."""
+        if self._dirty:
+            self._flush()
 
     def close(self) -> None:
         self.sync()
         os.close(self._descriptor)
 
-    def _write(self, lines: bytes, *, durable: bool) -> None:
+    def _write(self, lines: bytes) -> None:
         try:
             written = os.write(self._descriptor, lines)
             if written != len(lines):
                 raise OSError(f"wrote {written} of {len(lines)} bytes")
-            if durable:
-                os.fdatasync(self._descriptor)
         except OSError as error:
             self._take_back()
             raise TrailError(f"the audit trail cannot be written: {error}") from error
         self._size += len(lines)
-        self._dirty = not durable
+        self._dirty = True
+
+    def _flush(self) -> None:
+        """Put everything on disk. Outside the lock: reads append meanwhile and never wait for a disk."""
+        self._dirty = False
+        try:
+            os.fdatasync(self._descriptor)
+        except OSError as error:
+            self._dirty = True
+            raise TrailError(f"the audit trail cannot be put on disk: {error}") from error
 
     def _take_back(self) -> None:
         try:
