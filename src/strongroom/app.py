@@ -36,7 +36,7 @@ from strongroom.storage.postgresql import POOL_SIZE, PostgresqlStorage
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.wire.asgi import Edge, Forwarder, Probes
 from strongroom.wire.core import CONTENT_TYPE, SERVICE_NAME, RequestCore
-from strongroom.workers import purge
+from strongroom.workers import purge, replicate
 from strongroom.workers.runner import Runner
 from strongroom.workers.trail_keeper import TrailKeeper
 
@@ -106,15 +106,18 @@ def open_node(
     trail = Trail(config.audit_dir / f"trail-{worker}.jsonl", keyring.derive(AUDIT_KEY_LABEL), keyring.active_term)
     storage.attach_journal(trail.append)
     metrics, name = Metrics(), node_id(config, entropy)
-    runner = Runner(storage, purge.handlers(metrics), clock, metrics, owner=f"{name}/{worker}")
+    vault = Vault(keyring, entropy, metrics)
+    handlers = purge.handlers(metrics) | replicate.handlers(vault)
+    runner = Runner(storage, handlers, clock, metrics, owner=f"{name}/{worker}")
     service = Service(
         storage=storage,
-        vault=Vault(keyring, entropy, metrics),
+        vault=vault,
         page_tokens=PageTokens(keyring),
         trail=trail.append,
         clock=clock,
         entropy=entropy,
         metrics=metrics,
+        regions=frozenset(config.regions),
         on_change=runner.wake,
     )
     threads = None if storage.reads_inline else ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="requests")

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from platformdirs import user_data_path
 
+from strongroom.domain.regions import AWS_REGIONS
 from strongroom.errors import OperatorError
 
 ENVIRONMENT_PREFIX: Final = "STRONGROOM_"
@@ -55,6 +56,9 @@ class Config:
     insecure_http: bool = _setting(False, "Allow plain HTTP on an address other than loopback.")  # noqa: FBT003
     account_id: str = _setting("123456789012", "The AWS account id that the root access key belongs to.")
     region: str = _setting("us-east-1", "Region that the printed instructions use; the server answers in every region.")
+    regions: tuple[str, ...] = _setting(
+        AWS_REGIONS, "Regions that secrets may be replicated to, separated by commas; default: AWS's."
+    )
     root_key_file: Path | None = _setting(None, "File of the root key; default: root.key in the data directory.")
     root_access_key_id: str | None = _setting(None, "Access key id of the account's root, instead of a random one.")
     root_secret_access_key: str | None = _setting(
@@ -174,6 +178,8 @@ def _typed(name: str, value: Any, kind: Any, origin: str) -> Any:
             return _truth(value)
         if kind is int and isinstance(value, str):
             return int(value)
+        if typing.get_origin(kind) is tuple:
+            return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else tuple(value)
         if kind is Path:
             return Path(value).expanduser().absolute()
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):

@@ -27,8 +27,9 @@ from strongroom.audit.redact import shown
 from strongroom.clock import Clock
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.vault import Vault
-from strongroom.domain import deletion, identifiers
+from strongroom.domain import deletion, identifiers, replication
 from strongroom.domain.principal import Principal
+from strongroom.domain.regions import AWS_REGIONS
 from strongroom.domain.secret import Secret
 from strongroom.entropy import Entropy
 from strongroom.errors import InternalServiceError, InvalidRequestException, ServiceError
@@ -63,6 +64,7 @@ class Service:
     clock: Clock
     entropy: Entropy
     metrics: Metrics
+    regions: frozenset[str] = frozenset(AWS_REGIONS)
     on_change: Callable[[], None] = lambda: None
 
     def perform(self, operation: Operation[Any], request: Request, caller: Caller) -> Response | None:
@@ -147,33 +149,50 @@ class _Attempt:
 
     def _answer(self, tx: Transaction) -> Response | None:
         operation, request, service = self.operation, self.request, self.service
-        principal, region = self.caller.principal, self.caller.region
-        reference, secret_id = None, None
-        if operation.names_secret is not None:
-            secret_id = operation.names_secret(request)
-            reference = identifiers.parse_secret_id(secret_id, account_id=principal.account_id, region=region)
-        if operation.validate is not None:
-            operation.validate(request)
-        decision = evaluate.decide(
-            principal,
-            action=operation.action,
-            resource_account=principal.account_id if reference is None else reference.account_id,
-        )
-        evaluate.require_allowed(decision, principal, action=operation.action, resource_as_sent=secret_id)
+        reference = self._checked_reference()
         found = None if reference is None else self._find(tx, reference)
+        self._require_allowed(reference)
         self._require_state(found)
         call = Call(
-            principal=principal,
-            account_id=principal.account_id,
-            region=region,
+            principal=self.caller.principal,
+            account_id=self.caller.principal.account_id,
+            region=self.caller.region,
             now=self.now,
             tx=tx,
             vault=service.vault,
             page_tokens=service.page_tokens,
             entropy=service.entropy,
+            regions=service.regions,
             found=found,
+            perform=lambda other, its_request: self._perform_within(tx, other, its_request),
         )
         return operation.handler(call, request)
+
+    def _perform_within(self, tx: Transaction, operation: Operation[Any], request: Request) -> Response | None:
+        """Make a further call as part of this one. Its event id follows from its request, for when it is run again."""
+        named = "" if operation.names_secret is None else operation.names_secret(request)
+        event_id = ids.derived_event_id(self.event_id, operation.name, named)
+        return _Attempt(self.service, operation, request, self.caller, self.now, event_id).run(tx)
+
+    def _checked_reference(self) -> identifiers.SecretReference | None:
+        """Return what the request names, after the checks that need only the request."""
+        operation, request, reference = self.operation, self.request, None
+        if operation.names_secret is not None:
+            reference = identifiers.parse_secret_id(
+                operation.names_secret(request),
+                account_id=self.caller.principal.account_id,
+                region=self.caller.region,
+            )
+        if operation.validate is not None:
+            operation.validate(request)
+        return reference
+
+    def _require_allowed(self, reference: identifiers.SecretReference | None) -> None:
+        operation, principal = self.operation, self.caller.principal
+        sent = None if operation.names_secret is None else operation.names_secret(self.request)
+        owner = principal.account_id if reference is None else reference.account_id
+        decision = evaluate.decide(principal, action=operation.action, resource_account=owner)
+        evaluate.require_allowed(decision, principal, action=operation.action, resource_as_sent=sent)
 
     def _find(self, tx: Transaction, reference: identifiers.SecretReference) -> Secret | None:
         if reference.region != self.caller.region:
@@ -184,6 +203,8 @@ class _Attempt:
 
     def _require_state(self, found: Secret | None) -> None:
         state = self.operation.secret_state
+        if found is not None and not self.operation.works_on_replica:
+            replication.require_primary(found)
         if state in (SecretState.NONE, SecretState.MAYBE):
             return
         if found is None:

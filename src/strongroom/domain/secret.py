@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from strongroom.domain.schedule import RotationRules
 from strongroom.domain.secret_value import ValueKind
 
 _WIRE_RESOLUTION: Final = timedelta(milliseconds=1)
@@ -18,6 +19,20 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
+class RotationSettings:
+    """How a secret is rotated; the dates are of the last completed rotation and the end of the next window."""
+
+    enabled: bool
+    rules: RotationRules | None = None
+    lambda_arn: str | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
+    role_arn: str | None = None
+    configured_at: datetime | None = None
+    last_rotated_at: datetime | None = None
+    next_rotation_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Secret:
     """A secret's metadata. The value lives in its versions, never here.
 
@@ -26,6 +41,10 @@ class Secret:
     `kms_key_id` is the text the caller gave, or None for the implicit default key.
     `last_accessed_on` has day resolution (UTC), as in AWS.
     `deleted_at` is when deletion was asked for, `purge_at` when the recovery window ends; both or neither.
+    `primary_region` is set on primaries that have replicas, and on the replicas.
+    `revision` grows with every change; replicas copy states, not changes, and tell them apart by it.
+    `cross_account_primary` is the ARN that a cross-account replica was made for.
+    `rotation` stays after rotation was cancelled; None means it never was configured.
     """
 
     account_id: str
@@ -42,6 +61,10 @@ class Secret:
     purge_at: datetime | None = None
     owning_service: str | None = None
     primary_region: str | None = None
+    type: str | None = None
+    revision: int = 0
+    cross_account_primary: str | None = None
+    rotation: RotationSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +102,8 @@ class Version:
 
 def touched(secret: Secret, now: datetime) -> Secret:
     """Return the secret as changed now. LastChangedDate strictly grows, also at the wire's milliseconds (recorded)."""
-    return replace(secret, last_changed_at=max(now, secret.last_changed_at + _WIRE_RESOLUTION))
+    return replace(
+        secret,
+        last_changed_at=max(now, secret.last_changed_at + _WIRE_RESOLUTION),
+        revision=secret.revision + 1,
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from strongroom.operations import (
+    batch_get_secret_value,
     create_secret,
     delete_secret,
     describe_secret,
@@ -16,7 +17,10 @@ from strongroom.operations import (
     list_secret_version_ids,
     list_secrets,
     put_secret_value,
+    remove_regions_from_replication,
+    replicate_secret_to_regions,
     restore_secret,
+    stop_replication_to_replica,
     tag_resource,
     untag_resource,
     update_secret,
@@ -27,6 +31,7 @@ from strongroom.operations.base import Operation
 OPERATIONS: Final[dict[str, Operation[Any]]] = {
     operation.name: operation
     for operation in (
+        batch_get_secret_value.OPERATION,
         create_secret.OPERATION,
         delete_secret.OPERATION,
         describe_secret.OPERATION,
@@ -35,6 +40,9 @@ OPERATIONS: Final[dict[str, Operation[Any]]] = {
         list_secret_version_ids.OPERATION,
         list_secrets.OPERATION,
         put_secret_value.OPERATION,
+        replicate_secret_to_regions.OPERATION,
+        remove_regions_from_replication.OPERATION,
+        stop_replication_to_replica.OPERATION,
         restore_secret.OPERATION,
         tag_resource.OPERATION,
         untag_resource.OPERATION,

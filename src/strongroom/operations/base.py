@@ -79,6 +79,7 @@ class Operation(Generic[RequestT]):
         response: wire type of the output; None answers an empty body.
         names_secret: gives the SecretId (or the new secret's Name) that the request works on, or None.
         secret_state: what the door requires of that secret before the handler runs.
+        works_on_replica: whether the operation is allowed on a replica secret.
         mutates: whether the handler changes something.
         validate: checks that need only the request; they come before authorization and existence.
         handler: does the work in an open transaction.
@@ -92,6 +93,7 @@ class Operation(Generic[RequestT]):
     response: type[Response] | None
     names_secret: Callable[[RequestT], str] | None
     secret_state: SecretState
+    works_on_replica: bool
     mutates: bool
     validate: Callable[[RequestT], None] | None
     handler: Callable[[Call, RequestT], Response | None]

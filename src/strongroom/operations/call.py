@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from strongroom import ids
 from strongroom.audit.record import service_event
@@ -13,6 +13,7 @@ from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.vault import Vault
 from strongroom.domain import deletion, staging
 from strongroom.domain.principal import Principal
+from strongroom.domain.replication import Replica, ReplicaStatus
 from strongroom.domain.secret import Secret, Version, touched
 from strongroom.domain.secret_value import SecretValue
 from strongroom.entropy import Entropy
@@ -20,11 +21,16 @@ from strongroom.storage.base import Job, Transaction
 
 PURGE_JOB: Final = "purge"
 CLEANUP_JOB: Final = "version-cleanup"
+REPLICATE_JOB: Final = "replicate"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call in progress. `secret` is what the request names; absent only where the operation allows."""
+    """One call in progress. `secret` is what the request names; absent only where the operation allows.
+
+    `perform(operation, request)` makes a further call in the same transaction, by the same caller, through
+    the same checks and with a record of its own. `regions` are those a secret may be replicated to.
+    """
 
     principal: Principal
     account_id: str
@@ -34,7 +40,9 @@ class Call:
     vault: Vault
     page_tokens: PageTokens
     entropy: Entropy
+    regions: frozenset[str]
     found: Secret | None
+    perform: Callable[[Any, Any], Any]
 
     @property
     def secret(self) -> Secret:
@@ -79,10 +87,31 @@ class Call:
             self.tx.put_job(Job(CLEANUP_JOB, secret.arn, secret.account_id, secret.region, due))
 
     def save(self, secret: Secret) -> Secret:
-        """Store a changed secret, with its date of change, and return it."""
+        """Store a changed secret, with its date of change, have replicas follow, and return it."""
         changed = touched(secret, self.now)
         self.tx.put_secret(changed)
+        self.replicate(changed)
         return changed
+
+    def replicate(self, secret: Secret) -> None:
+        """Plan that the replicas of a changed primary follow it."""
+        for replica in self.tx.list_replicas(secret):
+            if replica.status not in (ReplicaStatus.DETACHED, ReplicaStatus.PENDING):
+                self.plan_copy(secret, replica)
+
+    def plan_copy(self, primary: Secret, replica: Replica) -> Replica:
+        """Put a replica's state to InProgress, and the job that copies to it."""
+        planned = replace(replica, status=ReplicaStatus.IN_PROGRESS, status_message=None)
+        self.tx.put_replica(primary, planned)
+        self.tx.put_job(
+            Job(REPLICATE_JOB, f"{primary.arn} {replica.arn}", primary.account_id, primary.region, self.now)
+        )
+        return planned
+
+    def remove(self, secret: Secret) -> None:
+        """Have a secret purged as soon as may be, without a recovery window."""
+        self.tx.put_secret(touched(deletion.schedule(secret, timedelta(0), self.now), self.now))
+        self.tx.put_job(Job(PURGE_JOB, secret.arn, secret.account_id, secret.region, self.now))
 
     def record_event(self, name: str, secret: Secret, **details: str) -> None:
         """Put something the service does by itself on the trail, together with this call."""

@@ -28,6 +28,7 @@ from strongroom.errors import (
 )
 from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState, limits, require_absent
 from strongroom.operations.call import Call
+from strongroom.operations.replicate_secret_to_regions import add_replicas
 from strongroom.operations.shapes import (
     ClientRequestToken,
     Description,
@@ -38,6 +39,7 @@ from strongroom.operations.shapes import (
     SecretString,
     Tag,
     domain_tags,
+    replication_status,
 )
 
 
@@ -69,9 +71,6 @@ def validate(request: CreateSecretRequest) -> None:
         idempotency.require_token(request.client_request_token)
     secret_value.choose(request.secret_string, request.secret_binary)
     tags.merge(None, domain_tags(request.tags or ()))
-    require_absent("AddReplicaRegions", request.add_replica_regions)
-    require_absent("ForceOverwriteReplicaSecret", request.force_overwrite_replica_secret or None)
-    require_absent("Type", request.type or None)
     require_absent("CrossAccountPrimaryARN", request.cross_account_primary_arn)
 
 
@@ -89,17 +88,26 @@ def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecretRespo
         description=request.description or "",
         kms_key_id=request.kms_key_id or None,
         tags=tags.merge(None, domain_tags(request.tags or ())),
+        type=request.type or None,
     )
     if secret.kms_key_id is not None:
         call.vault.encryption_key(
             call.tx, secret.kms_key_id, account_id=call.account_id, region=call.region, now=call.now
         )
     call.tx.insert_secret(secret)
-    if value is None:
-        return CreateSecretResponse(arn=secret.arn, name=secret.name)
-    version_id = idempotency.require_token(request.client_request_token)
-    call.add_version(secret, version_id, value, None)
-    return CreateSecretResponse(arn=secret.arn, name=secret.name, version_id=version_id)
+    version_id = None
+    if value is not None:
+        version_id = idempotency.require_token(request.client_request_token)
+        call.add_version(secret, version_id, value, None)
+    if request.add_replica_regions is not None:
+        overwrite = bool(request.force_overwrite_replica_secret)
+        add_replicas(call, secret, request.add_replica_regions, overwrite=overwrite)
+    return CreateSecretResponse(
+        arn=secret.arn,
+        name=secret.name,
+        version_id=version_id,
+        replication_status=replication_status(call.tx, secret),
+    )
 
 
 def _repeat(
@@ -121,6 +129,7 @@ OPERATION = Operation(
     response=CreateSecretResponse,
     names_secret=lambda request: identifiers.require_valid_name(request.name),  # a Name is never read as an ARN
     secret_state=SecretState.MAYBE,
+    works_on_replica=True,
     mutates=True,
     validate=validate,
     handler=create_secret,

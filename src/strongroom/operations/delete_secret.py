@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from strongroom import ids
-from strongroom.domain import deletion, identifiers
+from strongroom.domain import deletion, identifiers, replication
 from strongroom.domain.timestamps import wire_time
 from strongroom.errors import (
     InternalServiceError,
@@ -49,6 +49,7 @@ def delete_secret(call: Call, request: DeleteSecretRequest) -> DeleteSecretRespo
         return DeleteSecretResponse(arn=arn, name=request.secret_id, deletion_date=deletion_date)
     if not force:
         deletion.require_usable(call.secret)
+    replication.require_none(call.secret, call.tx.list_replicas(call.secret))
     secret = call.save(deletion.schedule(call.secret, window, call.now))
     call.tx.put_job(Job(PURGE_JOB, secret.arn, secret.account_id, secret.region, call.now + window))
     return DeleteSecretResponse(arn=secret.arn, name=secret.name, deletion_date=deletion_date)
@@ -66,6 +67,7 @@ OPERATION = Operation(
     response=DeleteSecretResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.MAYBE,
+    works_on_replica=False,
     mutates=True,
     validate=validate,
     handler=delete_secret,

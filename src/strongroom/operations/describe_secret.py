@@ -15,6 +15,7 @@ from strongroom.operations.shapes import (
     RotationRules,
     SecretId,
     Tag,
+    replication_status,
     wire_tags,
 )
 
@@ -77,6 +78,8 @@ def describe_secret(call: Call, _: DescribeSecretRequest) -> DescribeSecretRespo
         owning_service=secret.owning_service,
         created_date=wire_time(secret.created_at),
         primary_region=secret.primary_region,
+        replication_status=replication_status(call.tx, secret),
+        type=secret.type or None,
     )
 
 
@@ -86,6 +89,7 @@ OPERATION = Operation(
     response=DescribeSecretResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.ANY,
+    works_on_replica=True,
     mutates=False,
     validate=None,
     handler=describe_secret,

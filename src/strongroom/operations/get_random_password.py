@@ -48,6 +48,7 @@ OPERATION = Operation(
     response=GetRandomPasswordResponse,
     names_secret=None,
     secret_state=SecretState.NONE,
+    works_on_replica=True,
     mutates=False,
     validate=None,
     handler=get_random_password,

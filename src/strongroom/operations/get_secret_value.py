@@ -66,6 +66,7 @@ OPERATION = Operation(
     response=GetSecretValueResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
+    works_on_replica=True,
     mutates=False,
     validate=None,
     handler=get_secret_value,

@@ -79,6 +79,7 @@ OPERATION = Operation(
     response=ListSecretVersionIdsResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.ANY,
+    works_on_replica=True,
     mutates=False,
     validate=None,
     handler=list_secret_version_ids,

@@ -166,6 +166,7 @@ def _entry(secret: Secret, stages: dict[str, str]) -> SecretListEntry:
         owning_service=secret.owning_service,
         created_date=wire_time(secret.created_at),
         primary_region=secret.primary_region,
+        type=secret.type or None,
     )
 
 
@@ -175,6 +176,7 @@ OPERATION = Operation(
     response=ListSecretsResponse,
     names_secret=None,
     secret_state=SecretState.NONE,
+    works_on_replica=True,
     mutates=False,
     validate=validate,
     handler=list_secrets,

@@ -70,6 +70,7 @@ OPERATION = Operation(
     response=PutSecretValueResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
+    works_on_replica=False,
     mutates=True,
     validate=validate,
     handler=put_secret_value,

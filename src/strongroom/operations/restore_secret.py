@@ -42,6 +42,7 @@ OPERATION = Operation(
     response=RestoreSecretResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.ANY,
+    works_on_replica=False,
     mutates=True,
     validate=None,
     handler=restore_secret,

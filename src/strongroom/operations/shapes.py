@@ -7,8 +7,13 @@ from typing import Annotated, TypeAlias
 
 from strongroom.domain import secret as domain
 from strongroom.domain.filtering import FilterKey
+from strongroom.domain.kms_key import DEFAULT_ALIAS
+from strongroom.domain.replication import Replica
+from strongroom.domain.secret import Secret
 from strongroom.domain.secret_value import SecretValue, ValueKind
+from strongroom.domain.timestamps import wire_day
 from strongroom.operations.base import Shape, limits
+from strongroom.storage.base import Transaction
 
 SecretId: TypeAlias = Annotated[str, limits(1, 2_048)]
 ClientRequestToken: TypeAlias = Annotated[str, limits(32, 64)]
@@ -82,3 +87,23 @@ class RotationRules(Shape, kw_only=True):
 class ExternalSecretRotationMetadataItem(Shape, kw_only=True):
     key: Annotated[str, limits(1, 256)] | None = None
     value: Annotated[str, limits(1, 2_048)] | None = None
+
+
+def replication_status(tx: Transaction, primary: Secret) -> list[ReplicationStatus] | None:
+    """Return the state of a primary's replicas in other regions; None where it has none."""
+    return [
+        ReplicationStatus(
+            region=replica.region,
+            kms_key_id=replica.kms_key_id or DEFAULT_ALIAS,
+            status=replica.status,
+            status_message=replica.status_message,
+            last_accessed_date=_last_access(tx, replica),
+        )
+        for replica in tx.list_replicas(primary)
+        if replica.account_id == primary.account_id
+    ] or None
+
+
+def _last_access(tx: Transaction, replica: Replica) -> float | None:
+    copy = tx.find_secret_by_arn(replica.account_id, replica.region, replica.arn)
+    return None if copy is None or copy.last_accessed_on is None else wire_day(copy.last_accessed_on)

@@ -36,6 +36,7 @@ OPERATION = Operation(
     response=None,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
+    works_on_replica=False,
     mutates=True,
     validate=validate,
     handler=untag_resource,

@@ -1,7 +1,8 @@
 """UpdateSecret: description, KMS key, and optionally a new current value.
 
 An absent member stays as it is; an empty Description clears it, an empty KmsKeyId returns to the default
-key. A new key re-encrypts the versions labelled AWSCURRENT, AWSPENDING and AWSPREVIOUS, and no other.
+key. At a replica only the key can be changed. A new key re-encrypts the versions labelled AWSCURRENT,
+AWSPENDING and AWSPREVIOUS, and no other.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from strongroom.domain import idempotency, secret_value
+from strongroom.domain import idempotency, replication, secret_value
 from strongroom.domain.secret import Secret
 from strongroom.domain.secret_value import SecretValue
 from strongroom.domain.staging import CURRENT, PENDING, PREVIOUS
@@ -27,7 +28,7 @@ from strongroom.errors import (
     ResourceExistsException,
     ResourceNotFoundException,
 )
-from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState, limits, require_absent
+from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState, limits
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import (
     ClientRequestToken,
@@ -61,11 +62,14 @@ def validate(request: UpdateSecretRequest) -> None:
     if secret_value.is_given(request.secret_string, request.secret_binary):
         idempotency.require_token(request.client_request_token)
     secret_value.choose(request.secret_string, request.secret_binary)
-    require_absent("Type", request.type or None)
 
 
 def update_secret(call: Call, request: UpdateSecretRequest) -> UpdateSecretResponse:
     secret = call.secret
+    if (request.description, request.secret_string, request.secret_binary, request.type) != (None,) * 4:
+        replication.require_primary(secret)
+    if request.type is not None:
+        secret = replace(secret, type=request.type or None)
     if request.description is not None:
         secret = replace(secret, description=request.description)
     if request.kms_key_id is not None:
@@ -99,7 +103,18 @@ def _change_key(call: Call, secret: Secret, kms_key_id: str | None) -> Secret:
             value = call.vault.open(call.tx, secret, version_id, sealed)
             sealed = call.vault.seal(call.tx, key, secret, version_id, value)
         call.tx.put_version(secret, replace(version, sealed=sealed, kms_key_id=kms_key_id))
+    if replication.is_replica(secret):
+        _tell_primary(call, secret, kms_key_id)
     return changed
+
+
+def _tell_primary(call: Call, replica: Secret, kms_key_id: str | None) -> None:
+    """Have the primary's entry name the replica's new key; what is copied from now on is sealed with it."""
+    place = replication.place_of(replication.primary_arn(replica))
+    primary = call.tx.find_secret_by_arn(place.account_id, place.region, str(place.arn))
+    entry = None if primary is None else call.tx.find_replica(primary.arn, replica.arn)
+    if primary is not None and entry is not None:
+        call.tx.put_replica(primary, replace(entry, kms_key_id=kms_key_id))
 
 
 OPERATION = Operation(
@@ -108,6 +123,7 @@ OPERATION = Operation(
     response=UpdateSecretResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
+    works_on_replica=True,
     mutates=True,
     validate=validate,
     handler=update_secret,

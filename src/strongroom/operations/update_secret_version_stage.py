@@ -59,6 +59,7 @@ OPERATION = Operation(
     response=UpdateSecretVersionStageResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
+    works_on_replica=False,
     mutates=True,
     validate=validate,
     handler=update_secret_version_stage,

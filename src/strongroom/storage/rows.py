@@ -6,8 +6,11 @@ import json
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
+import msgspec
+
 from strongroom.domain.kms_key import KeyManager, KeyState, KmsKey
-from strongroom.domain.secret import SealedValue, Secret, Tag, Version
+from strongroom.domain.replication import Replica, ReplicaStatus
+from strongroom.domain.secret import RotationSettings, SealedValue, Secret, Tag, Version
 from strongroom.domain.secret_value import ValueKind
 from strongroom.domain.timestamps import from_days, from_micros, to_days, to_micros
 from strongroom.storage.base import AccessKeyRow, Job
@@ -42,6 +45,14 @@ def _tags(text: str | None) -> tuple[Tag, ...] | None:
     return None if text is None else tuple(Tag(key, value) for key, value in json.loads(text))
 
 
+def _rotation_text(rotation: RotationSettings | None) -> str | None:
+    return None if rotation is None else msgspec.json.encode(rotation).decode()
+
+
+def _rotation(text: str | None) -> RotationSettings | None:
+    return None if text is None else msgspec.json.decode(text, type=RotationSettings)
+
+
 def secret_of(row: Row) -> Secret:
     return Secret(
         account_id=row[0],
@@ -58,6 +69,10 @@ def secret_of(row: Row) -> Secret:
         purge_at=_instant(row[11]),
         owning_service=row[12],
         primary_region=row[13],
+        type=row[14],
+        revision=row[15],
+        cross_account_primary=row[16],
+        rotation=_rotation(row[17]),
     )
 
 
@@ -77,6 +92,10 @@ def secret_params(secret: Secret) -> Params:
         "purge_at": micros(secret.purge_at),
         "owning_service": secret.owning_service,
         "primary_region": secret.primary_region,
+        "type": secret.type,
+        "revision": secret.revision,
+        "cross_account_primary": secret.cross_account_primary,
+        "rotation": _rotation_text(secret.rotation),
     }
 
 
@@ -176,3 +195,28 @@ def job_of(row: Row) -> Job:
         attempts=row[6],
         last_error=row[7],
     )
+
+
+def replica_of(row: Row) -> Replica:
+    return Replica(
+        arn=row[0],
+        kms_key_id=row[1],
+        status=ReplicaStatus(row[2]),
+        status_message=row[3],
+        overwrites=bool(row[4]),
+        revision=row[5],
+    )
+
+
+def replica_params(primary: Secret, replica: Replica) -> Params:
+    return {
+        "account_id": primary.account_id,
+        "region": primary.region,
+        "arn": primary.arn,
+        "replica_arn": replica.arn,
+        "kms_key_id": replica.kms_key_id,
+        "status": replica.status.value,
+        "status_message": replica.status_message,
+        "overwrites": int(replica.overwrites),
+        "revision": replica.revision,
+    }

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.listing import ListingPosition, SortBy
+from strongroom.domain.replication import Replica
 from strongroom.domain.secret import Secret, Version
 from strongroom.domain.timestamps import from_micros, to_days, to_micros
 from strongroom.storage.base import AccessKeyRow, Job, Tombstone, TrailHead, WrappedKey, WriteRequiredError
@@ -19,6 +20,8 @@ from strongroom.storage.rows import (
     job_of,
     kms_key_of,
     kms_key_params,
+    replica_of,
+    replica_params,
     secret_of,
     secret_params,
     version_of,
@@ -131,6 +134,33 @@ class SqlTransaction:
                         "version_id": version_id,
                     },
                 )
+
+    # --- replicas and policies
+
+    def list_replicas(self, primary: Secret) -> list[Replica]:
+        return [replica_of(row) for row in self._run("list_replicas", {"arn": primary.arn})]
+
+    def find_replica(self, primary_arn: str, replica_arn: str) -> Replica | None:
+        return self._one(replica_of, "find_replica", arn=primary_arn, replica_arn=replica_arn)
+
+    def put_replica(self, primary: Secret, replica: Replica) -> None:
+        self._change("put_replica", replica_params(primary, replica))
+
+    def delete_replica(self, primary_arn: str, replica_arn: str) -> None:
+        self._change("delete_replica", {"arn": primary_arn, "replica_arn": replica_arn})
+
+    def policies(self, secret: Secret) -> dict[str, str]:
+        return dict(self._run("list_policies", {"arn": secret.arn}))
+
+    def put_policy(self, secret: Secret, name: str, document: str) -> None:
+        params: Params = {"account_id": secret.account_id, "region": secret.region, "arn": secret.arn}
+        self._change("put_policy", params | {"policy_name": name, "document": document})
+
+    def delete_policy(self, secret: Secret, name: str) -> None:
+        self._change("delete_policy", {"arn": secret.arn, "policy_name": name})
+
+    def delete_policies(self, secret: Secret) -> None:
+        self._change("delete_policies", {"arn": secret.arn})
 
     # --- keys
 

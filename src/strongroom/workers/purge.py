@@ -41,17 +41,23 @@ def _purge(tx: Transaction, job: Job, now: datetime, metrics: Metrics) -> None:
     if not deletion.is_purgeable(secret, now):
         tx.put_job(replace(job, run_at=secret.purge_at))
         return
+    erase(tx, secret, now)
+    metrics.increment("purged_secrets_total")
+
+
+def erase(tx: Transaction, secret: Secret, now: datetime) -> None:
+    """Delete a secret and all it has, wrapped data keys first, and leave a tombstone."""
     versions = [version.version_id for version in tx.list_versions(secret) if version.deleted_at is None]
     _record(tx, secret, "StartSecretVersionDelete", versions, now)
     tx.delete_wrapped_keys(secret)
     tx.delete_versions(secret)
+    tx.delete_policies(secret)
     tx.delete_secret(secret)
     tx.delete_job(CLEANUP_JOB, secret.arn)
     tx.insert_tombstone(
         Tombstone(secret.account_id, secret.region, secret.arn, secret.name, len(versions), purged_at=now)
     )
     _record(tx, secret, "EndSecretVersionDelete", versions, now)
-    metrics.increment("purged_secrets_total")
 
 
 def _clean_up(tx: Transaction, job: Job, now: datetime, metrics: Metrics) -> None:

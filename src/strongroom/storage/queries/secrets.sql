@@ -1,6 +1,6 @@
 -- fragment secret_columns --
 account_id, region, name, arn, created_at, last_changed_at, description, kms_key_id, tags, last_accessed_on,
-deleted_at, purge_at, owning_service, primary_region
+deleted_at, purge_at, owning_service, primary_region, type, revision, cross_account_primary, rotation
 
 -- find_secret --
 -- A secret by its exact name
@@ -12,12 +12,14 @@ SELECT {secret_columns} FROM secrets WHERE arn = :arn AND account_id = :account_
 
 -- insert_secret --
 INSERT INTO secrets ({secret_columns}) VALUES (:account_id, :region, :name, :arn, :created_at, :last_changed_at,
-:description, :kms_key_id, :tags, :last_accessed_on, :deleted_at, :purge_at, :owning_service, :primary_region)
+:description, :kms_key_id, :tags, :last_accessed_on, :deleted_at, :purge_at, :owning_service, :primary_region, :type,
+:revision, :cross_account_primary, :rotation)
 
 -- put_secret --
 UPDATE secrets SET last_changed_at = :last_changed_at, description = :description, kms_key_id = :kms_key_id,
 tags = :tags, last_accessed_on = :last_accessed_on, deleted_at = :deleted_at, purge_at = :purge_at,
-owning_service = :owning_service, primary_region = :primary_region WHERE arn = :arn
+owning_service = :owning_service, primary_region = :primary_region, type = :type, revision = :revision,
+cross_account_primary = :cross_account_primary, rotation = :rotation WHERE arn = :arn
 
 -- delete_secret --
 DELETE FROM secrets WHERE arn = :arn
@@ -89,8 +91,10 @@ AND (COALESCE(last_accessed_on, -1), arn) < (:value, :arn)
 ORDER BY COALESCE(last_accessed_on, -1) DESC, arn DESC LIMIT :row_limit
 
 -- insert_tombstone --
+-- A replica that is removed, made again and removed again has one ARN and one tombstone
 INSERT INTO tombstones (account_id, region, arn, name, versions, purged_at)
 VALUES (:account_id, :region, :arn, :name, :versions, :purged_at)
+ON CONFLICT (arn) DO UPDATE SET versions = excluded.versions, purged_at = excluded.purged_at
 
 -- find_tombstone --
 SELECT account_id, region, arn, name, versions, purged_at FROM tombstones WHERE arn = :arn

@@ -1,0 +1,79 @@
+"""ReplicateSecretToRegions: makes replicas of a secret in other regions, or repairs those it has.
+
+The call stores what is wanted and succeeds; copying happens afterwards, and its outcome is the status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated
+
+import msgspec
+
+from strongroom.domain import replication
+from strongroom.domain.replication import Replica, ReplicaStatus
+from strongroom.domain.secret import Secret
+from strongroom.errors import (
+    InternalServiceError,
+    InvalidParameterException,
+    InvalidRequestException,
+    ResourceNotFoundException,
+)
+from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState, limits
+from strongroom.operations.call import Call
+from strongroom.operations.shapes import ReplicaRegion, ReplicationStatus, SecretId, replication_status
+
+
+class ReplicateSecretToRegionsRequest(Request, kw_only=True):
+    secret_id: SecretId = REQUIRED
+    add_replica_regions: Annotated[list[ReplicaRegion], limits(1)] = REQUIRED
+    force_overwrite_replica_secret: bool | None = None
+
+
+class ReplicateSecretToRegionsResponse(Response, kw_only=True):
+    arn: str | None = msgspec.field(name="ARN", default=None)
+    replication_status: list[ReplicationStatus] | None = None
+
+
+def replicate_secret_to_regions(
+    call: Call, request: ReplicateSecretToRegionsRequest
+) -> ReplicateSecretToRegionsResponse:
+    secret = add_replicas(
+        call, call.secret, request.add_replica_regions, overwrite=bool(request.force_overwrite_replica_secret)
+    )
+    return ReplicateSecretToRegionsResponse(arn=secret.arn, replication_status=replication_status(call.tx, secret))
+
+
+def add_replicas(call: Call, secret: Secret, wanted: Sequence[ReplicaRegion], *, overwrite: bool) -> Secret:
+    """Store the entries of new replicas and plan the copying; return the secret, now a primary.
+
+    Raises:
+        InvalidParameterException: a region that cannot have a replica of this secret.
+    """
+    regions = [entry.region or "" for entry in wanted]
+    replication.require_replica_regions(regions, own=secret.region, known=call.regions)
+    primary = replace(secret, primary_region=secret.region)
+    present = {replica.arn: replica for replica in call.tx.list_replicas(secret)}
+    for entry in wanted:
+        arn = replication.replica_arn(secret, entry.region or "")
+        old = present.get(arn)
+        kms_key_id = entry.kms_key_id or (None if old is None else old.kms_key_id)
+        call.tx.put_replica(primary, Replica(arn, kms_key_id or None, ReplicaStatus.IN_PROGRESS, overwrites=overwrite))
+    return call.save(primary)
+
+
+OPERATION = Operation(
+    name="ReplicateSecretToRegions",
+    request=ReplicateSecretToRegionsRequest,
+    response=ReplicateSecretToRegionsResponse,
+    names_secret=lambda request: request.secret_id,
+    secret_state=SecretState.USABLE,
+    works_on_replica=False,
+    mutates=True,
+    validate=None,
+    handler=replicate_secret_to_regions,
+    shown_request=("secret_id", "add_replica_regions", "force_overwrite_replica_secret"),
+    shown_response=("arn", "replication_status"),
+    errors=(ResourceNotFoundException, InvalidRequestException, InvalidParameterException, InternalServiceError),
+)
