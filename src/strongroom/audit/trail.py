@@ -75,12 +75,13 @@ def head_of(path: Path) -> ChainedLine | None:
 class Trail:
     """The trail of this process. Safe to use from several threads."""
 
-    def __init__(self, path: Path, key: bytes, term: int) -> None:
+    def __init__(self, path: Path, key: bytes, term: int, *, waits: bool = False) -> None:
+        """Open the trail for this process alone; with `waits`, after any other process that has it."""
         self.name = path.stem
         self._key = key
         self._chain_start = b',"chain":{"key":%d,"seq":' % term
         self._lock = threading.Lock()
-        self._descriptor = _open_exclusively(path)
+        self._descriptor = _open_exclusively(path, waits=waits)
         self._dirty = False
         self._size, self._sequence, self._mac, self.torn_bytes = _recover(self._descriptor, path)
 
@@ -140,10 +141,10 @@ class Trail:
             logger.exception("The audit trail could not be cut back to its last whole record")
 
 
-def _open_exclusively(path: Path) -> int:
+def _open_exclusively(path: Path, *, waits: bool) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
     except OSError as error:
         os.close(descriptor)
         raise OperatorError(

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from strongroom import __version__
 from strongroom.audit.trail import TrailError
-from strongroom.cli import access_keys, audit, config, serve
+from strongroom.cli import access_keys, accounts, audit, config, kms_keys, serve
 from strongroom.errors import OperatorError
 from strongroom.storage.base import StorageError
 
@@ -24,6 +24,8 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.add_typer(config.app, name="config")
 app.add_typer(access_keys.app, name="access-keys")
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(kms_keys.app, name="kms-keys")
 app.add_typer(audit.app, name="audit")
 
 

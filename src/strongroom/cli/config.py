@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from strongroom.cli.options import AsJson, ConfigFile, Database, DataDir, configuration
+from strongroom.cli.output import print_json, print_table
 from strongroom.config import ENVIRONMENT_PREFIX, Config
 
 app = typer.Typer(help="The settings in force.", no_args_is_help=True)
@@ -38,16 +36,17 @@ def show(
         for item in fields(Config)
     ]
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(rows)).decode())
+        print_json(rows)
         return
-    table = Table("setting", "value", "origin", "meaning", box=None, header_style="bold")
-    for row in rows:
-        value = "" if row["value"] is None else str(row["value"])
-        table.add_row(row["name"], value, row["origin"], row["help"])
-    Console().print(table)
+    print_table(
+        ("setting", "value", "origin", "meaning"),
+        [(row["name"], "" if row["value"] is None else str(row["value"]), row["origin"], row["help"]) for row in rows],
+    )
 
 
 def _shown(value: Any, *, secret: bool) -> Any:
     if value is None or isinstance(value, (bool, int)):
         return value
+    if isinstance(value, tuple):
+        return ",".join(value)
     return "(set)" if secret else str(value)

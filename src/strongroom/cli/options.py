@@ -18,6 +18,9 @@ Database: TypeAlias = Annotated[
     str | None, typer.Option("--database", help="postgresql:// URL; SQLite in the data directory without it.")
 ]
 ConfigFile: TypeAlias = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
+AccountId: TypeAlias = Annotated[
+    str | None, typer.Option("--account-id", help="AWS account id; default: the server's.")
+]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -26,13 +29,15 @@ def configuration(config_file: Path | None, **flags: Any) -> Loaded:
     return load(flags, os.environ, config_file)
 
 
-def existing_deployment(config_file: Path | None, data_dir: Path | None, database: str | None) -> Config:
+def existing_deployment(
+    config_file: Path | None, data_dir: Path | None, database: str | None, account_id: str | None = None
+) -> Config:
     """Return the settings of a deployment that a server has been started for.
 
     Raises:
         OperatorError: there is none in that data directory.
     """
-    config = configuration(config_file, data_dir=data_dir, database=database).config
+    config = configuration(config_file, data_dir=data_dir, database=database, account_id=account_id).config
     if not config.root_key_path.exists():
         raise OperatorError(
             f"There is no Strongroom in {config.data_dir}.",

@@ -86,6 +86,11 @@ class KmsRefusal:
         return f"{self.text} (Service: AWSKMS; Status Code: 400; Error Code: {self.code})"
 
 
+def is_customer_alias(alias: str) -> bool:
+    """Tell whether a customer may give a key this alias: `alias/aws/` is AWS's own."""
+    return _ALIAS.fullmatch(alias) is not None and not alias.startswith("alias/aws/")
+
+
 def parse_reference(kms_key_id: str | None, *, account_id: str, region: str) -> KeyReference:
     """Return the key a request names.
 

@@ -183,6 +183,9 @@ class SqlTransaction:
     def put_kms_key(self, key: KmsKey) -> None:
         self._change("put_kms_key", kms_key_params(key))
 
+    def list_kms_aliases(self, account_id: str, region: str) -> dict[str, str]:
+        return dict(self._run("list_kms_aliases", {"account_id": account_id, "region": region}))
+
     def insert_kms_alias(self, account_id: str, region: str, alias: str, key_id: str) -> None:
         self._change("insert_kms_alias", {"account_id": account_id, "region": region, "alias": alias, "key_id": key_id})
 
@@ -224,6 +227,9 @@ class SqlTransaction:
 
     def find_account(self, account_id: str) -> str | None:
         return self._one(_text, "find_account", account_id=account_id)
+
+    def list_accounts(self) -> list[tuple[str, datetime]]:
+        return [(row[0], from_micros(row[1])) for row in self._run("list_accounts", {})]
 
     def insert_account(self, account_id: str, now: datetime) -> None:
         self._change("insert_account", {"account_id": account_id, "created_at": to_micros(now)})

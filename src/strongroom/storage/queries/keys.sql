@@ -61,3 +61,9 @@ SELECT account_id FROM accounts WHERE account_id = :account_id
 
 -- insert_account --
 INSERT INTO accounts (account_id, created_at) VALUES (:account_id, :created_at)
+
+-- list_accounts --
+SELECT account_id, created_at FROM accounts ORDER BY created_at, account_id
+
+-- list_kms_aliases --
+SELECT alias, key_id FROM kms_aliases WHERE account_id = :account_id AND region = :region ORDER BY alias

@@ -1,0 +1,29 @@
+"""How commands print: JSON for programs, tables that fold and never cut for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+def print_json(content: Any) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(content)).decode())
+
+
+def print_credentials(profile: str, access_key_id: str, secret: str) -> None:
+    """Print an access key as AWS's shared credentials file has it."""
+    typer.echo(f"[{profile}]\naws_access_key_id = {access_key_id}\naws_secret_access_key = {secret}")
+
+
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(box=None, header_style="bold")
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
