@@ -25,7 +25,6 @@ from strongroom import __version__, ids
 from strongroom.entropy import Entropy
 from strongroom.errors import RequestEntityTooLargeException, RequestTimeoutException, ServiceError
 from strongroom.metrics import Metrics
-from strongroom.operations.base import Response
 from strongroom.service import internal_failure
 from strongroom.wire import faults
 from strongroom.wire.core import CONTENT_TYPE, Answer, Elsewhere, Headers, HttpRequest, Pending, RequestCore
@@ -175,12 +174,6 @@ async def _whole(receive: Receive) -> bytes:
             raise _too_large()
         if not message.get("more_body"):
             return bytes(body)
-
-
-def _look_at(done: asyncio.Future[Response | None]) -> None:
-    """Take note of a failure, which `finish` answers: asyncio logs one that nobody looked at."""
-    if not done.cancelled():
-        done.exception()
 
 
 def _too_large() -> ServiceError:
