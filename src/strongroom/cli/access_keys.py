@@ -18,10 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from strongroom import __version__, ids
-from strongroom.app import AUDIT_KEY_LABEL, load_keyring, open_access_keys, open_storage
+from strongroom.app import load_keyring, open_access_keys, open_storage, open_trail
 from strongroom.audit import record
 from strongroom.audit.record import Origin
-from strongroom.audit.trail import Trail
 from strongroom.authn.access_keys import AccessKeys
 from strongroom.cli.options import AsJson, ConfigFile, Database, DataDir, existing_deployment
 from strongroom.clock import SystemClock
@@ -76,7 +75,7 @@ def _desk(config: Config) -> Generator[_Desk]:
     storage = open_storage(config)
     try:
         keyring = load_keyring(config, storage, clock, entropy)
-        trail = Trail(config.audit_dir / "trail-cli.jsonl", keyring.derive(AUDIT_KEY_LABEL), keyring.active_term)
+        trail = open_trail(config, keyring, "trail-cli", clock.now(), entropy)
         storage.attach_journal(trail.append)
         yield _Desk(config, storage, open_access_keys(storage, keyring), clock.now())
         trail.close()
