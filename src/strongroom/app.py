@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from strongroom import ids
+from strongroom.audit.record import service_event
 from strongroom.audit.trail import Trail
 from strongroom.authn.access_keys import AccessKeys
 from strongroom.authn.sigv4 import Verifier
@@ -27,6 +28,7 @@ from strongroom.crypto.keyring import Keyring, open_keyring
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.root_key import FileRootKey
 from strongroom.crypto.vault import Vault
+from strongroom.domain.regions import AWS_REGIONS
 from strongroom.entropy import Entropy, SystemEntropy
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
@@ -99,11 +101,19 @@ def open_node(
     entropy: Entropy | None = None,
 ) -> Node:
     """Put a process together. Worker 0 writes; on SQLite the others forward what writes to it."""
-    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
-    writes = worker == 0 or config.database is not None
-    storage = open_storage(config, writes=writes)
+    storage = open_storage(config, writes=worker == 0 or config.database is not None)
+    try:
+        return _assemble(config, storage, worker, forwarder, clock or SystemClock(), entropy or SystemEntropy())
+    except BaseException:
+        storage.close()
+        raise
+
+
+def _assemble(
+    config: Config, storage: Storage, worker: int, forwarder: Forwarder | None, clock: Clock, entropy: Entropy
+) -> Node:
     keyring = load_keyring(config, storage, clock, entropy)
-    trail = Trail(config.audit_dir / f"trail-{worker}.jsonl", keyring.derive(AUDIT_KEY_LABEL), keyring.active_term)
+    trail = open_trail(config, keyring, f"trail-{worker}", clock.now(), entropy)
     storage.attach_journal(trail.append)
     metrics, name = Metrics(), node_id(config, entropy)
     vault = Vault(keyring, entropy, metrics)
@@ -117,7 +127,7 @@ def open_node(
         clock=clock,
         entropy=entropy,
         metrics=metrics,
-        regions=frozenset(config.regions),
+        regions=frozenset(config.regions or AWS_REGIONS),
         on_change=runner.wake,
     )
     threads = None if storage.reads_inline else ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="requests")
@@ -129,8 +139,23 @@ def open_node(
         runner=runner,
         keeper=TrailKeeper(trail, storage, clock, node=name, anchors=config.audit_dir if worker == 0 else None),
         threads=threads,
-        writes=writes,
+        writes=worker == 0 or config.database is not None,
     )
+
+
+def open_trail(
+    config: Config, keyring: Keyring, name: str, now: datetime, entropy: Entropy, *, waits: bool = False
+) -> Trail:
+    """Open a trail of this data directory; what a crash had torn is cut off, and the trail says so."""
+    path = config.audit_dir / f"{name}.jsonl"
+    trail = Trail(path, keyring.derive(AUDIT_KEY_LABEL), keyring.active_term, waits=waits)
+    if trail.torn_bytes:
+        details = {"Trail": name, "TornBytes": trail.torn_bytes}
+        event_id = ids.random_uuid(entropy)
+        trail.append(
+            [service_event(name="RepairAuditTrail", now=now, event_id=event_id, details=details)], durable=True
+        )
+    return trail
 
 
 def _open_edge(
@@ -155,6 +180,7 @@ def prepare(config: Config, *, clock: Clock | None = None, entropy: Entropy | No
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     make_private_directory(config.data_dir)
     make_private_directory(config.audit_dir)
+    node_id(config, entropy)  # made here, before several workers could each make one
     storage = open_storage(config)
     try:
         keyring = load_keyring(config, storage, clock, entropy)

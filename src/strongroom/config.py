@@ -19,7 +19,6 @@ from typing import Any, Final
 
 from platformdirs import user_data_path
 
-from strongroom.domain.regions import AWS_REGIONS
 from strongroom.errors import OperatorError
 
 ENVIRONMENT_PREFIX: Final = "STRONGROOM_"
@@ -57,7 +56,7 @@ class Config:
     account_id: str = _setting("123456789012", "The AWS account id that the root access key belongs to.")
     region: str = _setting("us-east-1", "Region that the printed instructions use; the server answers in every region.")
     regions: tuple[str, ...] = _setting(
-        AWS_REGIONS, "Regions that secrets may be replicated to, separated by commas; default: AWS's."
+        (), "Regions that secrets may be replicated to, separated by commas; none given means AWS's."
     )
     root_key_file: Path | None = _setting(None, "File of the root key; default: root.key in the data directory.")
     root_access_key_id: str | None = _setting(None, "Access key id of the account's root, instead of a random one.")

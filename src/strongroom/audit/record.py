@@ -109,9 +109,16 @@ def api_call(
 
 
 def service_event(
-    *, name: str, now: datetime, event_id: str, region: str, account_id: str, arn: str, details: Mapping[str, Any]
+    *,
+    name: str,
+    now: datetime,
+    event_id: str,
+    details: Mapping[str, Any],
+    arn: str | None = None,
+    region: str | None = None,
+    account_id: str | None = None,
 ) -> bytes:
-    """Return the record of something the service did by itself."""
+    """Return the record of something the service did by itself, to a secret unless `arn` is None."""
     return _encode(
         {
             "eventVersion": _EVENT_VERSION,
@@ -124,7 +131,7 @@ def service_event(
             "userAgent": SERVICE,
             "requestParameters": None,
             "responseElements": None,
-            "additionalEventData": {"SecretId": arn, **details},
+            "additionalEventData": dict(details) if arn is None else {"SecretId": arn, **details},
             "requestID": event_id,
             "eventID": event_id,
             "readOnly": False,

@@ -16,9 +16,9 @@ Why it is safe:
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hmac
-import logging
 import os
 import re
 import threading
@@ -32,9 +32,8 @@ from strongroom.errors import OperatorError
 FIRST_MAC: Final = bytes(32)
 
 _TAIL_BYTES: Final = 1 << 20
-_CHAIN: Final = re.compile(rb',"chain":\{"key":(\d+),"seq":(\d+),"mac":"([0-9a-f]{64})"\}\}$')
-
-logger = logging.getLogger(__name__)
+_CHAIN: Final = re.compile(rb',"chain":\{"key":([1-9]\d*),"seq":([1-9]\d*),"mac":"([0-9a-f]{64})"\}\}\Z')
+"""Numbers as they are written, without leading zeros: a line has one spelling."""
 
 
 class TrailError(Exception):
@@ -63,12 +62,13 @@ def take_apart(line: bytes) -> ChainedLine | None:
     return ChainedLine(line[: match.start()] + b"}", int(match[1]), int(match[2]), bytes.fromhex(match[3].decode()))
 
 
-def head_of(path: Path) -> ChainedLine | None:
-    """Return the last whole record of a trail file, or None while there is none."""
+def synced_head_of(path: Path) -> ChainedLine | None:
+    """Return the last whole record of a trail file, once it is on disk; None while there is none."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _TAIL_BYTES))
         whole, _, _ = file.read().rpartition(b"\n")
+        os.fdatasync(file.fileno())
     return take_apart(whole.rpartition(b"\n")[2]) if whole else None
 
 
@@ -83,6 +83,7 @@ class Trail:
         self._lock = threading.Lock()
         self._descriptor = _open_exclusively(path, waits=waits)
         self._dirty = False
+        self._holds_remains = False
         self._size, self._sequence, self._mac, self.torn_bytes = _recover(self._descriptor, path)
 
     def append(self, records: Sequence[bytes], durable: bool) -> None:  # noqa: FBT001 - the Journal's shape
@@ -116,11 +117,14 @@ class Trail:
 
     def _write(self, lines: bytes) -> None:
         try:
+            if self._holds_remains:
+                self._take_back()
             written = os.write(self._descriptor, lines)
             if written != len(lines):
                 raise OSError(f"wrote {written} of {len(lines)} bytes")
         except OSError as error:
-            self._take_back()
+            with contextlib.suppress(OSError):  # then before the next record
+                self._take_back()
             raise TrailError(f"the audit trail cannot be written: {error}") from error
         self._size += len(lines)
         self._dirty = True
@@ -135,10 +139,10 @@ class Trail:
             raise TrailError(f"the audit trail cannot be put on disk: {error}") from error
 
     def _take_back(self) -> None:
-        try:
-            os.ftruncate(self._descriptor, self._size)
-        except OSError:
-            logger.exception("The audit trail could not be cut back to its last whole record")
+        """Cut the file back to its last whole record; until that is done nothing may follow."""
+        self._holds_remains = True
+        os.ftruncate(self._descriptor, self._size)
+        self._holds_remains = False
 
 
 def _open_exclusively(path: Path, *, waits: bool) -> int:

@@ -13,10 +13,9 @@ from datetime import datetime
 from typing import TypeVar
 
 from strongroom import __version__, ids
-from strongroom.app import AUDIT_KEY_LABEL, load_keyring, open_access_keys, open_storage
+from strongroom.app import load_keyring, open_access_keys, open_storage, open_trail
 from strongroom.audit import record
 from strongroom.audit.record import Origin
-from strongroom.audit.trail import Trail
 from strongroom.authn.access_keys import AccessKeys
 from strongroom.clock import SystemClock
 from strongroom.config import Config
@@ -73,9 +72,7 @@ def open_desk(config: Config) -> Generator[Desk]:
     storage = open_storage(config)
     try:
         keyring = load_keyring(config, storage, clock, entropy)
-        trail = Trail(
-            config.audit_dir / "trail-cli.jsonl", keyring.derive(AUDIT_KEY_LABEL), keyring.active_term, waits=True
-        )
+        trail = open_trail(config, keyring, "trail-cli", clock.now(), entropy, waits=True)
         storage.attach_journal(trail.append)
         yield Desk(config, storage, open_access_keys(storage, keyring), Vault(keyring, entropy, Metrics()), clock.now())
         trail.close()

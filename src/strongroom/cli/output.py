@@ -22,8 +22,8 @@ def print_credentials(profile: str, access_key_id: str, secret: str) -> None:
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(box=None, header_style="bold")
-    for header in headers:
-        table.add_column(header, overflow="fold")
+    for position, header in enumerate(headers):
+        table.add_column(header, overflow="fold", no_wrap=position == 0)
     for row in rows:
         table.add_row(*row)
     Console().print(table)

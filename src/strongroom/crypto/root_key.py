@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import os
 import stat
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -85,14 +86,22 @@ class FileRootKey:
         return RootKey.of(material)
 
     def create(self, entropy: Entropy) -> RootKey:
+        """Write a new key under another name and link it into place: whole or not at all, never over a file."""
         material = entropy.token_bytes(KEY_BYTES)
         text = f"{_MAGIC} {base64.b64encode(material).decode()}\n"
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_directory(self._path.parent)
+        try:
+            with tempfile.NamedTemporaryFile("w", dir=self._path.parent, prefix=f".{self._path.name}-") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                self._path.hardlink_to(file.name)
+            _sync_directory(self._path.parent)
+        except OSError as error:
+            raise OperatorError(
+                f"{self._path} cannot be made.",
+                why=str(error),
+                next_step="let this user write to its directory, which needs hard links; root_key_file names another",
+            ) from error
         return RootKey.of(material)
 
     def _unusable(self, why: str) -> OperatorError:

@@ -23,7 +23,7 @@ from strongroom.domain.kms_key import DEFAULT_ALIAS, KeyManager, KeyState, KmsKe
 from strongroom.domain.secret import SealedValue, Secret
 from strongroom.domain.secret_value import SecretValue, ValueKind
 from strongroom.entropy import Entropy
-from strongroom.errors import DecryptionFailure, EncryptionFailure
+from strongroom.errors import DecryptionFailure, EncryptionFailure, InvalidParameterException
 from strongroom.metrics import Metrics
 from strongroom.storage.base import Transaction, WrappedKey
 
@@ -51,13 +51,15 @@ class Vault:
 
         Raises:
             InvalidParameterException: the text cannot name a key here.
+            AccessDeniedException: the key is another account's.
             EncryptionFailure: no such key, or it is not enabled.
         """
         reference = kms_key.parse_reference(kms_key_id, account_id=account_id, region=region)
+        kms_key.require_own(reference, account_id)
         key_id = reference.key_id
         if reference.alias is not None:
             key_id = tx.find_kms_alias(reference.account_id, region, reference.alias)
-        if key_id is None and reference.alias == DEFAULT_ALIAS and reference.account_id == account_id:
+        if key_id is None and reference.alias == DEFAULT_ALIAS:
             return self._make_default_key(tx, account_id, region, now)
         key = None if key_id is None else tx.find_kms_key(reference.account_id, region, key_id)
         refusal = kms_key.refusal(key, reference)
@@ -105,13 +107,9 @@ class Vault:
         Raises:
             DecryptionFailure: the key is not usable, or the row is not what was sealed.
         """
-        reference = kms_key.parse_reference(sealed.key_arn, account_id=secret.account_id, region=secret.region)
-        key = tx.find_kms_key(reference.account_id, reference.region, str(reference.key_id))
-        refusal = kms_key.refusal(key, reference)
-        if key is None or refusal is not None:
-            raise DecryptionFailure(f"Secrets Manager can't decrypt the secret value: {refusal}")
-        fields = _binding(secret, version_id, sealed.kind, sealed.key_arn, sealed.key_version)
         try:
+            key = self._decryption_key(tx, secret, sealed)
+            fields = _binding(secret, version_id, sealed.kind, sealed.key_arn, sealed.key_version)
             backing = self._backing_key(tx, key, sealed.key_version)
             data_key = unwrap(backing, sealed.wrapped_key, context("data key", *fields))
             return SecretValue(sealed.kind, open_sealed(data_key, sealed.ciphertext, context("secret value", *fields)))
@@ -121,6 +119,20 @@ class Vault:
             raise DecryptionFailure(
                 "Secrets Manager can't decrypt the protected secret text using the provided KMS key."
             ) from None
+
+    @staticmethod
+    def _decryption_key(tx: Transaction, secret: Secret, sealed: SealedValue) -> KmsKey:
+        try:
+            reference = kms_key.parse_reference(sealed.key_arn, account_id=secret.account_id, region=secret.region)
+        except InvalidParameterException:
+            raise TamperedError from None
+        if reference.key_id is None:  # the server writes the ARN of a key, never an alias
+            raise TamperedError
+        key = tx.find_kms_key(reference.account_id, reference.region, reference.key_id)
+        refusal = kms_key.refusal(key, reference)
+        if key is None or refusal is not None:
+            raise DecryptionFailure(f"Secrets Manager can't decrypt the secret value: {refusal}")
+        return key
 
     def _make_default_key(self, tx: Transaction, account_id: str, region: str, now: datetime) -> KmsKey:
         key = self.create_key(

@@ -3,6 +3,8 @@
 Rules:
 - KmsKeyId is a key id, a key ARN, an alias (`alias/...`) or an alias ARN (documented). Absent or empty
   means the account's default key in the region, `alias/aws/secretsmanager`, which is made on first use.
+- A key of another account is refused, whether or not it exists: nothing can grant its use yet (the text
+  is reported from the real service).
 - An ARN of another region is refused (reported from the real service).
 - A key must be enabled to encrypt and to decrypt; the failure wraps KMS's own text (recorded).
 """
@@ -16,7 +18,7 @@ from enum import StrEnum
 from typing import Final
 
 from strongroom.domain.identifiers import partition_of
-from strongroom.errors import InvalidParameterException
+from strongroom.errors import AccessDeniedException, InvalidParameterException
 
 DEFAULT_ALIAS: Final = "alias/aws/secretsmanager"
 DEFAULT_KEY_SHOWN_AS: Final = "DefaultEncryptionKey"
@@ -108,6 +110,12 @@ def parse_reference(kms_key_id: str | None, *, account_id: str, region: str) -> 
         shown = kms_key_id if arn is None else arn[1]
         raise InvalidParameterException(f"The operation failed because of an invalid KMS key: Invalid arn {shown}")
     return KeyReference(arn[2], arn[1], key_id=arn[3], alias=arn[4])
+
+
+def require_own(reference: KeyReference, account_id: str) -> None:
+    """Refuse to encrypt with a key of another account."""
+    if reference.account_id != account_id:
+        raise AccessDeniedException("Access to KMS is not allowed")
 
 
 def refusal(key: KmsKey | None, reference: KeyReference) -> KmsRefusal | None:

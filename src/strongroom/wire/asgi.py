@@ -156,19 +156,17 @@ async def _body(headers: Headers, receive: Receive) -> bytes:
     for name, value in headers:
         if name == b"content-length" and value.isdigit() and int(value[:20]) > MAX_BODY_BYTES:
             raise _too_large()
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):
-        return await _rest(message, receive)
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await _rest(message, receive)
+            return await _whole(receive)
     except TimeoutError:
         raise RequestTimeoutException("The request body did not arrive in time.") from None
 
 
-async def _rest(message: MutableMapping[str, Any], receive: Receive) -> bytes:
+async def _whole(receive: Receive) -> bytes:
     body = bytearray()
     while True:
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise _ClientGoneError
         body += message.get("body", b"")
@@ -176,7 +174,6 @@ async def _rest(message: MutableMapping[str, Any], receive: Receive) -> bytes:
             raise _too_large()
         if not message.get("more_body"):
             return bytes(body)
-        message = await receive()
 
 
 def _too_large() -> ServiceError:

@@ -64,7 +64,11 @@ def _clean_up(tx: Transaction, job: Job, now: datetime, metrics: Metrics) -> Non
     """Remove the versions without labels that are beyond the hundred kept and old enough."""
     secret = tx.find_secret_by_arn(job.account_id, job.region, job.subject)
     finish(tx, job)
-    if secret is None or deletion.is_scheduled(secret):
+    if secret is None:
+        return
+    if secret.purge_at is not None:
+        # Nothing is removed that a restoration should bring back; if one comes, the clean-up is made up for.
+        tx.put_job(replace(job, run_at=max(secret.purge_at, now + MIN_CLEANUP_INTERVAL)))
         return
     versions, labelled = tx.list_versions(secret), set(tx.stages(secret).values())
     removed = deletion.prunable_versions(versions, labelled, now)

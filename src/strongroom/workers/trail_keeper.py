@@ -1,7 +1,8 @@
 """Keeps the audit trail durable and anchored.
 
 Records of reads are put on disk within a second of being written. Every few seconds the database is told
-how far each trail of this node has come, so that a trail cut off at its end is found out.
+how far each trail of this node has come, so that a trail cut off at its end is found out. What it remembers
+never goes back: a trail that is shorter is an error in the log, and broken for `audit verify`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from strongroom.audit.trail import Trail, head_of
+from strongroom.audit.trail import Trail, synced_head_of
 from strongroom.clock import Clock
 from strongroom.storage.base import Storage, TrailHead
 
@@ -31,7 +32,7 @@ class TrailKeeper:
         self._clock = clock
         self._node = node
         self._folder = anchors
-        self._known: dict[str, int] = {}
+        self._known: dict[str, int] | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="trail-keeper")
 
@@ -59,10 +60,14 @@ class TrailKeeper:
             logger.exception("The audit trail could not be kept")
 
     def _anchor(self, folder: Path) -> None:
+        if self._known is None:
+            self._known = {head.trail: head.sequence for head in self._storage.read(lambda tx: tx.list_trail_heads())}
         for path in sorted(folder.glob("*.jsonl")):
-            head = head_of(path)
-            if head is not None and self._known.get(path.stem) != head.sequence:
-                anchored = TrailHead(f"{self._node}/{path.stem}", head.sequence, head.mac.hex())
-                now = self._clock.now()
+            name, head = f"{self._node}/{path.stem}", synced_head_of(path)
+            known, reached = self._known.get(name, 0), 0 if head is None else head.sequence
+            if reached < known:
+                logger.error("The audit trail %s was cut: record %d was there, %d is the last", path, known, reached)
+            elif head is not None and reached > known:
+                anchored, now = TrailHead(name, head.sequence, head.mac.hex()), self._clock.now()
                 self._storage.write(lambda tx, one=anchored, now=now: tx.put_trail_head(one, now))  # type: ignore[misc]
-                self._known[path.stem] = head.sequence
+                self._known[name] = reached

@@ -1,0 +1,232 @@
+"""SQLite's one writer: calls that wait together share a commit, and none pays for another's failure."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import apsw
+import pytest
+
+from strongroom.storage import sqlite as sqlite_module
+from strongroom.storage import sqlite_checkpoint
+from strongroom.storage.base import StorageError, WriteElsewhereError
+from strongroom.storage.sqlite import MAX_BATCH, SqliteStorage
+from strongroom.storage.sqlite_checkpoint import Checkpointer
+from support.factories import make_secret
+from support.storages import JournalRefused, RecordingJournal, insert_secret, make_version, run_sql, sqlite_path
+
+WAITING = 50
+WAIT_SECONDS = 30
+
+
+class Failed(Exception):
+    """What a call raises."""
+
+
+class Gate:
+    """A call that keeps the writer busy until it is opened, so that the calls behind it wait together."""
+
+    def __init__(self, storage) -> None:
+        self._entered, self._opened = threading.Event(), threading.Event()
+        self._call = storage.submit(self._wait)
+        assert self._entered.wait(WAIT_SECONDS)
+
+    def _wait(self, _tx):
+        self._entered.set()
+        assert self._opened.wait(WAIT_SECONDS)
+
+    def open(self):
+        self._opened.set()
+        self._call.result(WAIT_SECONDS)
+
+
+def insert(number):
+    def work(tx):
+        tx.insert_secret(make_secret(name=f"n{number:03d}"))
+        tx.journal(b"%d" % number)
+        return number
+
+    return work
+
+
+def names(sqlite_url):
+    return {name for (name,) in run_sql(sqlite_url, "SELECT name FROM secrets")}
+
+
+def test_calls_that_wait_together_share_one_journal_batch_and_one_commit(sqlite, journal, sqlite_url):
+    gate = Gate(sqlite)
+    futures = [sqlite.submit(insert(number)) for number in range(WAITING)]
+    gate.open()
+    assert [future.result(WAIT_SECONDS) for future in futures] == list(range(WAITING))
+    assert [len(entries) for entries, _ in journal.batches] == [WAITING]
+    assert len(names(sqlite_url)) == WAITING
+
+
+def test_a_batch_has_a_greatest_length(sqlite, journal):
+    gate = Gate(sqlite)
+    futures = [sqlite.submit(lambda tx: tx.journal(b"x")) for _ in range(MAX_BATCH + 1)]
+    gate.open()
+    for future in futures:
+        future.result(WAIT_SECONDS)
+    assert [len(entries) for entries, _ in journal.batches] == [MAX_BATCH, 1]
+
+
+def test_writers_on_many_threads_share_commits(sqlite, journal, sqlite_url):
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda number: sqlite.write(insert(number)), range(400)))
+    assert len(names(sqlite_url)) == 400
+    assert sorted(journal.entries) == sorted(b"%d" % number for number in range(400))
+    assert len(journal.batches) < 400
+
+
+def test_a_failing_call_takes_neither_the_answers_nor_the_changes_of_its_neighbours(sqlite, journal, sqlite_url):
+    def fail_after_changing(tx):
+        insert(900)(tx)
+        raise Failed
+
+    def break_a_rule(tx):
+        insert(901)(tx)
+        insert(0)(tx)
+
+    gate = Gate(sqlite)
+    first, failing = sqlite.submit(insert(0)), sqlite.submit(fail_after_changing)
+    breaking, last = sqlite.submit(break_a_rule), sqlite.submit(insert(1))
+    gate.open()
+    assert (first.result(WAIT_SECONDS), last.result(WAIT_SECONDS)) == (0, 1)
+    assert isinstance(failing.exception(WAIT_SECONDS), Failed)
+    assert isinstance(breaking.exception(WAIT_SECONDS), StorageError)
+    assert names(sqlite_url) == {"n000", "n001"}
+    assert len(journal.batches) == 1
+
+
+def test_a_refusing_journal_fails_the_whole_batch_and_no_later_one(sqlite, journal, sqlite_url):
+    gate = Gate(sqlite)
+    futures = [sqlite.submit(insert(number)) for number in range(5)]
+    journal.refusing = True
+    gate.open()
+    failures = [future.exception(WAIT_SECONDS) for future in futures]
+    assert all(isinstance(failure, StorageError) for failure in failures)
+    assert all(isinstance(failure.__cause__, JournalRefused) for failure in failures)
+    assert journal.refused == 1
+    assert names(sqlite_url) == set()
+    journal.refusing = False
+    assert sqlite.write(insert(7)) == 7
+    assert names(sqlite_url) == {"n007"}
+
+
+def test_a_caller_that_gave_up_does_not_silence_the_others(sqlite):
+    gate = Gate(sqlite)
+    gone, waiting = sqlite.submit(insert(0)), sqlite.submit(insert(1))
+    assert gone.cancel()
+    gate.open()
+    assert waiting.result(WAIT_SECONDS) == 1
+
+
+def test_a_change_is_seen_by_another_connection_when_its_future_completes(sqlite, sqlite_url):
+    seen = []
+    gate = Gate(sqlite)
+    future = sqlite.submit(insert(3))
+    future.add_done_callback(lambda _: seen.append(names(sqlite_url)))
+    gate.open()
+    future.result(WAIT_SECONDS)
+    sqlite.close()  # the callback runs on the writer's thread, which has ended now
+    assert seen == [{"n003"}]
+
+
+def test_every_connection_flushes_its_commits_and_erases_what_it_frees(sqlite_url):
+    connection = sqlite_module._open(sqlite_path(sqlite_url))
+    full = 2
+    assert connection.pragma("journal_mode") == "wal"
+    assert connection.pragma("synchronous") == full
+    assert connection.pragma("secure_delete") == 1
+    assert connection.pragma("foreign_keys") == 1
+    connection.close()
+
+
+def test_a_process_that_only_reads_sends_writes_elsewhere(sqlite, sqlite_url):
+    sqlite.write(insert(0))
+    reader = SqliteStorage(sqlite_path(sqlite_url), writes=False)
+    assert reader.read(lambda tx: tx.list_jobs()) == []
+    with pytest.raises(WriteElsewhereError):
+        reader.write(insert(1))
+    reader.close()
+
+
+@pytest.mark.parametrize(("deleting", "left"), [(False, True), (True, False)], ids=["kept", "deleted"])
+def test_bytes_of_deleted_rows_are_erased_from_the_file(sqlite_url, deleting, left):
+    version = make_version(5)
+    needles = [version.sealed.wrapped_key[:32], b"\x05\x00\xff" * 10]
+    path = sqlite_path(sqlite_url)
+    storage = SqliteStorage(path)
+    storage.attach_journal(RecordingJournal())
+    large = make_version(
+        6,
+        sealed=make_version(5).sealed.__class__(
+            version.sealed.kind, version.sealed.key_arn, 1, version.sealed.wrapped_key, version.sealed.ciphertext * 600
+        ),
+    )
+    secret = insert_secret(storage, version, large)
+    storage.close()
+    assert all(needle in path.read_bytes() for needle in needles), "they were there to begin with"
+    storage = SqliteStorage(path)
+    if deleting:
+        storage.write(lambda tx: (tx.delete_wrapped_keys(secret), tx.delete_versions(secret), tx.delete_secret(secret)))
+    storage.close()
+    content = b"".join(file.read_bytes() for file in path.parent.glob(path.name + "*"))
+    assert [needle in content for needle in needles] == [left, left]
+
+
+def test_a_failed_commit_is_a_failed_call_and_the_next_one_works(sqlite, sqlite_url):
+    """Another process holds the file for longer than a statement waits."""
+    blocker = apsw.Connection(str(sqlite_path(sqlite_url)))
+    sqlite.write(lambda tx: tx._execute("PRAGMA busy_timeout = 1", {}))
+    blocker.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageError, match="BusyError"):
+        sqlite.write(insert(1))
+    blocker.execute("COMMIT")
+    blocker.close()
+    assert sqlite.write(insert(2)) == 2
+    assert names(sqlite_url) == {"n002"}
+
+
+class FailingConnection:
+    """A connection on a disk that is full."""
+
+    def __init__(self) -> None:
+        self.checkpoints = 0
+
+    def set_wal_hook(self, hook):
+        self.commit = hook
+
+    def wal_checkpoint(self, *, mode):
+        self.checkpoints += 1
+        raise apsw.FullError("database or disk is full")
+
+    def close(self):
+        pass
+
+
+def test_a_checkpoint_that_fails_is_logged_and_ends_neither_thread(caplog):
+    connection = FailingConnection()
+    checkpointer = Checkpointer(connection, lambda: connection)
+    connection.commit(None, "main", sqlite_checkpoint.RESTART_AT_PAGES)
+    with caplog.at_level(logging.ERROR):
+        checkpointer.after_commit()
+        checkpointer.after_commit()
+        checkpointer.stop()
+    assert connection.checkpoints >= 3
+    assert "A checkpoint failed" in caplog.text
+
+
+def test_a_long_log_is_moved_into_the_file_while_the_writer_goes_on(sqlite, sqlite_url, monkeypatch):
+    monkeypatch.setattr(sqlite_checkpoint, "CHECKPOINT_AT_PAGES", 10)
+    monkeypatch.setattr(sqlite_checkpoint, "RESTART_AT_PAGES", 40)
+    path = sqlite_path(sqlite_url)
+    wal = path.with_name(path.name + "-wal")
+    for number in range(300):
+        sqlite.write(insert(number))
+    assert len(names(sqlite_url)) == 300
+    page = 4_096 + 24
+    assert wal.stat().st_size < 200 * page, "the log is used again from its start"

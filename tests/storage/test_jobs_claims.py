@@ -1,0 +1,155 @@
+"""Jobs on both databases: a claim is a lease with a fence, and only its newest holder may end the job."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from strongroom.storage.base import Job
+from support.clock import NOW
+from support.storages import make_job
+
+SECOND = timedelta(seconds=1)
+LEASE = timedelta(seconds=60)
+
+
+def put(storage, *jobs: Job):
+    storage.write(lambda tx: [tx.put_job(job) for job in jobs])
+
+
+def claim(storage, now=NOW, owner="me"):
+    return storage.write(lambda tx: tx.claim_job(owner, now, now + LEASE))
+
+
+def find(storage, job):
+    return storage.read(lambda tx: tx.find_job(job.kind, job.subject))
+
+
+def test_a_job_is_found_as_it_was_put(storage):
+    job = make_job("arn:aws:x é", kind="version-cleanup")
+    put(storage, job)
+    assert find(storage, job) == job
+    assert storage.read(lambda tx: tx.find_job("purge", job.subject)) is None
+
+
+def test_a_job_is_due_from_its_instant_on_and_not_before(storage):
+    put(storage, make_job(run_at=NOW))
+    assert claim(storage, NOW - timedelta(microseconds=1)) is None
+    assert claim(storage, NOW) == make_job(fence=1, attempts=1)
+
+
+def test_the_job_that_is_due_longest_is_claimed_first(storage):
+    jobs = [make_job("c", run_at=NOW), make_job("a", run_at=NOW + SECOND), make_job("b", run_at=NOW)]
+    put(storage, *jobs)
+    assert [claim(storage, NOW + LEASE / 2).subject for _ in jobs] == ["b", "c", "a"]
+    assert claim(storage, NOW + LEASE / 2) is None
+
+
+def test_a_job_under_lease_is_not_claimed_again_until_the_lease_ends(storage):
+    put(storage, make_job())
+    first = claim(storage)
+    assert claim(storage, NOW + LEASE - timedelta(microseconds=1), "other") is None
+    second = claim(storage, NOW + LEASE, "other")
+    assert (first.fence, second.fence) == (1, 2)
+    assert second.attempts == 2
+
+
+def test_an_overtaken_holder_can_neither_finish_nor_retry(storage):
+    put(storage, make_job())
+    old = claim(storage)
+    new = claim(storage, NOW + LEASE, "other")
+    assert storage.write(lambda tx: tx.finish_job(old)) is False
+    assert storage.write(lambda tx: tx.retry_job(old, NOW + 9 * LEASE, "late")) is False
+    assert find(storage, new) == new, "the old holder changed nothing"
+    assert storage.write(lambda tx: tx.finish_job(new)) is True
+    assert find(storage, new) is None
+    assert storage.write(lambda tx: tx.finish_job(new)) is False
+
+
+def test_a_retry_ends_the_lease_and_keeps_the_count_of_attempts(storage):
+    put(storage, make_job())
+    held = claim(storage)
+    assert storage.write(lambda tx: tx.retry_job(held, NOW + SECOND, "OSError")) is True
+    assert claim(storage, NOW) is None
+    again = claim(storage, NOW + SECOND)
+    assert again == replace(held, run_at=NOW + SECOND, fence=2, attempts=2, last_error="OSError")
+
+
+def test_a_job_put_again_outdates_its_holder_and_starts_afresh(storage):
+    put(storage, make_job())
+    held = claim(storage)
+    put(storage, make_job(run_at=NOW + SECOND))
+    assert storage.write(lambda tx: tx.finish_job(held)) is False
+    assert storage.write(lambda tx: tx.retry_job(held, NOW, "late")) is False
+    assert claim(storage, NOW) is None
+    assert claim(storage, NOW + SECOND) == make_job(run_at=NOW + SECOND, fence=3, attempts=1)
+
+
+def test_a_deleted_job_is_gone_for_its_holder_too(storage):
+    put(storage, make_job("gone"), make_job("spared", run_at=NOW + SECOND))
+    held = claim(storage)
+    storage.write(lambda tx: tx.delete_job(held.kind, held.subject))
+    assert storage.write(lambda tx: tx.finish_job(held)) is False
+    assert [job.subject for job in storage.read(lambda tx: tx.list_jobs())] == ["spared"]
+
+
+def test_the_next_instant_is_that_of_the_first_job_or_of_the_first_lease_that_ends(storage):
+    def next_at():
+        return storage.read(lambda tx: tx.next_job_at())
+
+    assert next_at() is None
+    put(storage, make_job("a", run_at=NOW + 5 * SECOND), make_job("b", run_at=NOW))
+    assert next_at() == NOW
+    held = claim(storage)
+    assert next_at() == NOW + 5 * SECOND
+    storage.write(lambda tx: tx.delete_job("purge", "a"))
+    assert next_at() == NOW + LEASE
+    storage.write(lambda tx: tx.retry_job(held, NOW + 9 * LEASE, "x"))
+    assert next_at() == NOW + 9 * LEASE
+
+
+def test_jobs_are_listed_by_time_kind_and_subject(storage):
+    jobs = [make_job("b"), make_job("a", kind="x"), make_job("a"), make_job("0", run_at=NOW - SECOND)]
+    put(storage, *jobs)
+    listed = storage.read(lambda tx: tx.list_jobs())
+    assert [(job.kind, job.subject) for job in listed] == [
+        ("purge", "0"),
+        ("purge", "a"),
+        ("purge", "b"),
+        ("x", "a"),
+    ]
+
+
+def test_concurrent_claimers_never_get_the_same_job(storage):
+    put(storage, *(make_job(f"job{number:03d}") for number in range(60)))
+
+    def claim_until_none_is_left(worker):
+        claimed = []
+        while (job := claim(storage, owner=f"worker {worker}")) is not None:
+            claimed.append(job.subject)
+        return claimed
+
+    with ThreadPoolExecutor(4) as threads:
+        claimed = [subject for part in threads.map(claim_until_none_is_left, range(4)) for subject in part]
+    assert Counter(claimed) == Counter({f"job{number:03d}": 1 for number in range(60)})
+
+
+def test_a_claim_passes_over_the_row_that_another_node_is_taking(postgresql, postgres_url):
+    put(postgresql, make_job("first", run_at=NOW - SECOND), make_job("second"))
+    with psycopg.connect(postgres_url) as other_node:
+        other_node.execute("SELECT 1 FROM jobs WHERE subject = 'first' FOR UPDATE")
+        assert claim(postgresql).subject == "second"
+        assert claim(postgresql) is None, "passed over, not waited for"
+
+
+@pytest.mark.parametrize("text", ["plain", "x" * 5_000, "é\n"])
+def test_the_reason_of_a_retry_is_kept(storage, text):
+    put(storage, make_job())
+    held = claim(storage)
+    storage.write(lambda tx: tx.retry_job(held, NOW, text))
+    assert find(storage, held).last_error == text

@@ -1,0 +1,136 @@
+"""The schema: made once, recorded, the same on both databases, and never from the future."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+
+from strongroom.errors import OperatorError
+from strongroom.storage.migrate import dialect_text, migrations, pending
+from support.storages import insert_secret, opened, run_sql
+
+NEWEST = migrations("sqlite")[-1].version
+SQLITE_TYPES = {"INTEGER": "bigint", "TEXT": "text", "BLOB": "bytea"}
+
+COLUMNS_OF_SQLITE = """
+SELECT t.name, c.name, c.type, c."notnull" = 0 AND c.pk = 0, c.pk > 0 FROM pragma_table_list AS t
+JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%'
+"""
+COLUMNS_OF_POSTGRESQL = """
+SELECT c.table_name, c.column_name, c.data_type, c.is_nullable = 'YES', k.column_name IS NOT NULL
+FROM information_schema.columns AS c
+LEFT JOIN information_schema.table_constraints AS p
+  ON p.table_name = c.table_name AND p.constraint_type = 'PRIMARY KEY'
+LEFT JOIN information_schema.key_column_usage AS k
+  ON k.constraint_name = p.constraint_name AND k.column_name = c.column_name
+WHERE c.table_schema = 'public'
+"""
+INDEXES_OF_SQLITE = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
+INDEXES_OF_POSTGRESQL = """
+SELECT indexname FROM pg_indexes WHERE schemaname = 'public'
+AND indexname NOT IN (SELECT conname FROM pg_constraint)
+"""
+
+
+def open_once(database_url):
+    with opened(database_url):
+        pass
+
+
+def versions_recorded(database_url):
+    return run_sql(database_url, "SELECT version FROM schema_version ORDER BY version")
+
+
+def test_migrations_are_numbered_without_gaps():
+    assert [migration.version for migration in migrations("sqlite")] == list(range(1, NEWEST + 1))
+    assert [one.name for one in migrations("sqlite")] == [one.name for one in migrations("postgresql")]
+
+
+def test_the_schema_version_is_recorded(database_url):
+    open_once(database_url)
+    assert versions_recorded(database_url) == [(number,) for number in range(1, NEWEST + 1)]
+
+
+def test_opening_again_changes_nothing(database_url):
+    with opened(database_url) as storage:
+        secret = insert_secret(storage)
+    recorded = versions_recorded(database_url)
+    with opened(database_url) as storage:
+        assert storage.read(lambda tx: tx.find_secret_by_arn(secret.account_id, secret.region, secret.arn)) == secret
+    assert versions_recorded(database_url) == recorded
+
+
+def test_nothing_is_pending_at_the_newest_version():
+    assert pending("sqlite", NEWEST) == ()
+    assert [migration.version for migration in pending("sqlite", 0)] == list(range(1, NEWEST + 1))
+
+
+def test_a_newer_schema_is_refused_and_left_alone(database_url):
+    open_once(database_url)
+    run_sql(database_url, "INSERT INTO schema_version (version) VALUES (:version)", version=NEWEST + 1)
+    with pytest.raises(OperatorError, match=f"version {NEWEST + 1}; this server knows versions up to {NEWEST}"):
+        open_once(database_url)
+    assert versions_recorded(database_url)[-1] == (NEWEST + 1,)
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(database_url):
+    run_sql(database_url, "CREATE TABLE stages (in_the_way INTEGER)")
+    with pytest.raises(Exception, match="already exists"):
+        open_once(database_url)
+    tables = run_sql(
+        database_url,
+        "SELECT name FROM sqlite_schema WHERE type = 'table'"
+        if database_url.startswith("sqlite")
+        else "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'",
+    )
+    assert tables == [("stages",)]
+
+
+def test_nodes_that_start_together_make_one_schema(database_url):
+    together = Barrier(4)
+
+    def start(_):
+        together.wait()
+        open_once(database_url)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(start, range(4)))
+    assert versions_recorded(database_url) == [(number,) for number in range(1, NEWEST + 1)]
+
+
+def test_both_databases_have_the_same_tables_columns_keys_and_indexes(sqlite_url, postgres_url):
+    open_once(sqlite_url)
+    open_once(postgres_url)
+    of_sqlite = {
+        (table, column, SQLITE_TYPES[kind], bool(nullable), bool(in_key))
+        for table, column, kind, nullable, in_key in run_sql(sqlite_url, COLUMNS_OF_SQLITE)
+    }
+    assert of_sqlite == set(run_sql(postgres_url, COLUMNS_OF_POSTGRESQL))
+    assert len(of_sqlite) > 50
+    assert set(run_sql(sqlite_url, INDEXES_OF_SQLITE)) == set(run_sql(postgres_url, INDEXES_OF_POSTGRESQL))
+
+
+def test_text_of_postgresql_is_ordered_by_code_point(postgres_url):
+    open_once(postgres_url)
+    collations = run_sql(
+        postgres_url,
+        "SELECT DISTINCT collation_name FROM information_schema.columns "
+        "WHERE table_schema = 'public' AND data_type = 'text'",
+    )
+    assert collations == [("C",)]
+
+
+def test_tables_of_sqlite_are_strict(sqlite_url):
+    open_once(sqlite_url)
+    loose = run_sql(sqlite_url, "SELECT name FROM pragma_table_list WHERE type = 'table' AND strict = 0")
+    assert {name for (name,) in loose} == {"schema_version", "sqlite_schema", "sqlite_temp_schema"}
+
+
+def test_a_statement_is_rewritten_for_postgresql():
+    statement = "CREATE TABLE t (\n  a INTEGER,\n  b BLOB NOT NULL,\n  c TEXT\n) STRICT"
+    assert dialect_text(statement, "sqlite") == statement
+    assert dialect_text(statement, "postgresql") == (
+        'CREATE TABLE t (\n  a BIGINT,\n  b BYTEA NOT NULL,\n  c TEXT COLLATE "C"\n)'
+    )
