@@ -32,6 +32,7 @@ from strongroom.domain.regions import AWS_REGIONS
 from strongroom.entropy import Entropy, SystemEntropy
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
+from strongroom.rotators.base import NoRotators
 from strongroom.service import Service
 from strongroom.storage.base import Storage, StorageError, Transaction
 from strongroom.storage.postgresql import POOL_SIZE, PostgresqlStorage
@@ -127,6 +128,7 @@ def _assemble(
         clock=clock,
         entropy=entropy,
         metrics=metrics,
+        rotators=NoRotators(),
         regions=frozenset(config.regions or AWS_REGIONS),
         on_change=runner.wake,
     )

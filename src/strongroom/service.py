@@ -34,9 +34,10 @@ from strongroom.domain.secret import Secret
 from strongroom.entropy import Entropy
 from strongroom.errors import InternalServiceError, InvalidRequestException, ServiceError
 from strongroom.metrics import Metrics
-from strongroom.operations.base import Operation, Request, Response, SecretState
+from strongroom.operations.base import OnReplica, Operation, Request, Response, SecretState
 from strongroom.operations.call import Call
 from strongroom.policy import evaluate
+from strongroom.rotators.base import Rotators
 from strongroom.storage.base import Journal, Storage, Transaction, WriteElsewhereError, WriteRequiredError
 
 __all__ = ["Caller", "Service", "WriteElsewhereError", "internal_failure"]
@@ -64,6 +65,7 @@ class Service:
     clock: Clock
     entropy: Entropy
     metrics: Metrics
+    rotators: Rotators
     regions: frozenset[str] = frozenset(AWS_REGIONS)
     on_change: Callable[[], None] = lambda: None
 
@@ -163,6 +165,7 @@ class _Attempt:
             page_tokens=service.page_tokens,
             entropy=service.entropy,
             regions=service.regions,
+            rotators=service.rotators,
             found=found,
             perform=lambda other, its_request: self._perform_within(tx, other, its_request),
         )
@@ -203,8 +206,8 @@ class _Attempt:
 
     def _require_state(self, found: Secret | None) -> None:
         state = self.operation.secret_state
-        if found is not None and not self.operation.works_on_replica:
-            replication.require_primary(found)
+        if found is not None and self.operation.on_replica is not OnReplica.ALLOWED:
+            replication.require_primary(found, except_cross_account=self.operation.on_replica is OnReplica.OWN_LIFE)
         if state in (SecretState.NONE, SecretState.MAYBE):
             return
         if found is None:

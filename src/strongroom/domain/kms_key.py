@@ -118,6 +118,17 @@ def require_own(reference: KeyReference, account_id: str) -> None:
         raise AccessDeniedException("Access to KMS is not allowed")
 
 
+def customer_key_needed() -> InvalidParameterException:
+    """The answer to a cross-account replica without a key of its own (documented; class inferred, text ours)."""
+    return InvalidParameterException("A cross-account replica needs a customer managed KMS key in KmsKeyId.")
+
+
+def require_customer_managed(key: KmsKey) -> None:
+    """Refuse an AWS managed key where a customer's own is needed."""
+    if key.manager is not KeyManager.CUSTOMER:
+        raise customer_key_needed()
+
+
 def refusal(key: KmsKey | None, reference: KeyReference) -> KmsRefusal | None:
     """Return why the key cannot be used, or None when it can."""
     if key is None:

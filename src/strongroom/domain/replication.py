@@ -9,6 +9,10 @@ Rules:
   twice (reported; the last three inferred).
 - A name that is taken in the target fails the replica, unless the call may overwrite; a secret that is
   itself a primary with replicas is never overwritten.
+- A cross-account replica is made by its own account, empty, for one primary of the same region, and waits
+  (Pending) until the primary's account associates it. It follows values and labels; its policy, tags, key
+  and lifecycle stay its own (documented). A primary has at most one. Dissociated, it stays as it is
+  (Detached) until it is promoted.
 - A primary that still has replicas cannot be deleted (reported).
 - A replica that was promoted, or removed, is never written to again: the replica's entry at the primary
   is what allows a write, and both end together.
@@ -16,6 +20,7 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,9 +28,13 @@ from typing import Final
 
 from strongroom.domain.identifiers import SecretReference, partition_of
 from strongroom.domain.secret import Secret
-from strongroom.errors import InvalidParameterException
+from strongroom.errors import InvalidParameterException, LimitExceededException
 
 SUCCEEDED: Final = "Replication succeeded"
+
+_COMPLETE_ARN: Final = re.compile(
+    r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\d{12}:secret:[-/_+=.@!A-Za-z0-9]+-[A-Za-z0-9]{6}"
+)
 
 MANAGED_POLICY: Final = "cross-account-replication"
 """Name of the resource policy that the service attaches to a cross-account replica (documented)."""
@@ -65,9 +74,9 @@ def is_replica(secret: Secret) -> bool:
     return secret.primary_region not in (None, secret.region) or secret.cross_account_primary is not None
 
 
-def require_primary(secret: Secret) -> None:
-    """Refuse a change at a replica."""
-    if is_replica(secret):
+def require_primary(secret: Secret, *, except_cross_account: bool = False) -> None:
+    """Refuse a change at a replica, unless it is one that a cross-account replica makes by itself."""
+    if is_replica(secret) and not (except_cross_account and secret.cross_account_primary is not None):
         raise InvalidParameterException(
             "Operation not permitted on a replica secret. Call must be made in primary secret's region."
         )
@@ -96,6 +105,63 @@ def place_of(arn: str) -> SecretReference:
     """Return account, region and name of a secret from its complete ARN."""
     _, _, _, region, account_id, _, resource = arn.split(":", 6)
     return SecretReference(account_id, region, resource[:-7], arn)
+
+
+def require_cross_account_primary(arn: str, *, account_id: str, region: str) -> str:
+    """Return the ARN that a new cross-account replica names as its primary (the class is inferred, the text ours)."""
+    if _COMPLETE_ARN.fullmatch(arn) is None:
+        raise _unfit_primary("It must be the complete ARN of a secret.")
+    place = place_of(arn)
+    if place.account_id == account_id:
+        raise _unfit_primary("It must be in another account.")
+    if place.region != region or not arn.startswith(f"arn:{partition_of(region)}:"):
+        raise _unfit_primary("It must be in the Region and partition of the replica.")
+    return arn
+
+
+def require_associable(primary: Secret, replica: Secret | None, present: Sequence[Replica], arn: str) -> Secret:
+    """Return the replica that AssociateCrossAccountReplica names, if it was made for this primary.
+
+    Raises:
+        InvalidParameterException: it was not, or does not exist; the two are not told apart, because they are
+            another account's business (the class is inferred, the text ours).
+        LimitExceededException: the primary has another cross-account replica (documented; the text ours).
+    """
+    if replica is None or replica.cross_account_primary != primary.arn:
+        raise InvalidParameterException(
+            f"The secret {arn} is not a cross-account replica of {primary.arn}. Its owner must create it with "
+            "CrossAccountPrimaryARN set to that ARN."
+        )
+    if any(one.account_id != primary.account_id and one.arn != arn for one in present):
+        raise LimitExceededException("A primary secret can have at most one cross-account replica.")
+    return replica
+
+
+def require_associated(entry: Replica | None, arn: str) -> Replica:
+    """Return the entry of a replica to dissociate (the class is inferred, the text ours)."""
+    if entry is None:
+        raise InvalidParameterException(f"The secret {arn} is not associated with this primary secret.")
+    return entry
+
+
+def cross_account_status(entry: Replica | None, *, has_versions: bool) -> ReplicaStatus:
+    """Return what a cross-account replica shows of its link: its entry's state; Pending before it was ever
+    associated, Detached after.
+    """
+    if entry is not None:
+        return entry.status
+    return ReplicaStatus.DETACHED if has_versions else ReplicaStatus.PENDING
+
+
+def managed_policy(replica: Secret) -> str:
+    """Return the resource policy that lets the primary's account associate a cross-account replica."""
+    owner = place_of(primary_arn(replica)).account_id
+    partition = partition_of(replica.region)
+    return (
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":'
+        f'"arn:{partition}:iam::{owner}:root"}},'
+        '"Action":"secretsmanager:AcceptCrossAccountReplication","Resource":"*"}]}'
+    )
 
 
 def require_replica_regions(wanted: Sequence[str], *, own: str, known: Collection[str]) -> None:
@@ -128,3 +194,7 @@ def require_none(secret: Secret, replicas: Sequence[Replica]) -> None:
 def name_taken(name: str, region: str) -> str:
     """The status message of a replica whose name is taken in its region."""
     return f"Replication failed: Secret name {name} already exists in region {region}."
+
+
+def _unfit_primary(why: str) -> InvalidParameterException:
+    return InvalidParameterException(f"CrossAccountPrimaryARN can't be used. {why}")

@@ -8,10 +8,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from strongroom.operations import (
+    associate_cross_account_replica,
     batch_get_secret_value,
+    cancel_rotate_secret,
     create_secret,
     delete_secret,
     describe_secret,
+    disassociate_cross_account_replica,
     get_random_password,
     get_secret_value,
     list_secret_version_ids,
@@ -20,6 +23,7 @@ from strongroom.operations import (
     remove_regions_from_replication,
     replicate_secret_to_regions,
     restore_secret,
+    rotate_secret,
     stop_replication_to_replica,
     tag_resource,
     untag_resource,
@@ -31,10 +35,13 @@ from strongroom.operations.base import Operation
 OPERATIONS: Final[dict[str, Operation[Any]]] = {
     operation.name: operation
     for operation in (
+        associate_cross_account_replica.OPERATION,
         batch_get_secret_value.OPERATION,
+        cancel_rotate_secret.OPERATION,
         create_secret.OPERATION,
         delete_secret.OPERATION,
         describe_secret.OPERATION,
+        disassociate_cross_account_replica.OPERATION,
         get_random_password.OPERATION,
         get_secret_value.OPERATION,
         list_secret_version_ids.OPERATION,
@@ -44,6 +51,7 @@ OPERATIONS: Final[dict[str, Operation[Any]]] = {
         remove_regions_from_replication.OPERATION,
         stop_replication_to_replica.OPERATION,
         restore_secret.OPERATION,
+        rotate_secret.OPERATION,
         tag_resource.OPERATION,
         untag_resource.OPERATION,
         update_secret.OPERATION,

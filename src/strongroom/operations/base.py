@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from strongroom.errors import InvalidParameterException, ModelledError
+from strongroom.errors import ModelledError
 from strongroom.operations.call import Call
 
 REQUIRED: Final[Any] = msgspec.UNSET
@@ -66,6 +66,14 @@ class SecretState(Enum):
     NONE = "the operation names no secret"
 
 
+class OnReplica(Enum):
+    """Whether an operation is allowed on a replica, which follows its primary."""
+
+    ALLOWED = "on every replica"
+    OWN_LIFE = "on a cross-account replica, which keeps its own policy, tags and lifecycle"
+    REFUSED = "only on primaries and on secrets without replicas"
+
+
 RequestT = TypeVar("RequestT", bound=Request)
 
 
@@ -79,7 +87,7 @@ class Operation(Generic[RequestT]):
         response: wire type of the output; None answers an empty body.
         names_secret: gives the SecretId (or the new secret's Name) that the request works on, or None.
         secret_state: what the door requires of that secret before the handler runs.
-        works_on_replica: whether the operation is allowed on a replica secret.
+        on_replica: whether the operation is allowed on a replica secret.
         mutates: whether the handler changes something.
         validate: checks that need only the request; they come before authorization and existence.
         handler: does the work in an open transaction.
@@ -93,7 +101,7 @@ class Operation(Generic[RequestT]):
     response: type[Response] | None
     names_secret: Callable[[RequestT], str] | None
     secret_state: SecretState
-    works_on_replica: bool
+    on_replica: OnReplica
     mutates: bool
     validate: Callable[[RequestT], None] | None
     handler: Callable[[Call, RequestT], Response | None]
@@ -104,13 +112,3 @@ class Operation(Generic[RequestT]):
     @property
     def action(self) -> str:
         return f"secretsmanager:{self.name}"
-
-
-def require_absent(member: str, value: object) -> None:
-    """Refuse an option that this release does not offer, rather than ignore it.
-
-    Raises:
-        InvalidParameterException: the option was given.
-    """
-    if value is not None:
-        raise InvalidParameterException(f"This version of Strongroom does not support the parameter {member}.")

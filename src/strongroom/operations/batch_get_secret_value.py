@@ -21,7 +21,7 @@ from strongroom.errors import (
     ServiceError,
 )
 from strongroom.operations import get_secret_value, list_secrets
-from strongroom.operations.base import Operation, Request, Response, SecretState, Shape, limits
+from strongroom.operations.base import OnReplica, Operation, Request, Response, SecretState, Shape, limits
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import Filter, NextToken, SecretId
 
@@ -101,7 +101,7 @@ OPERATION = Operation(
     response=BatchGetSecretValueResponse,
     names_secret=None,
     secret_state=SecretState.NONE,
-    works_on_replica=True,
+    on_replica=OnReplica.ALLOWED,
     mutates=False,
     validate=validate,
     handler=batch_get_secret_value,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,12 +11,13 @@ from strongroom import ids
 from strongroom.audit.record import service_event
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.vault import Vault
-from strongroom.domain import deletion, staging
+from strongroom.domain import deletion, rotation, staging
 from strongroom.domain.principal import Principal
 from strongroom.domain.replication import Replica, ReplicaStatus
 from strongroom.domain.secret import Secret, Version, touched
 from strongroom.domain.secret_value import SecretValue
 from strongroom.entropy import Entropy
+from strongroom.rotators.base import Rotators
 from strongroom.storage.base import Job, Transaction
 
 PURGE_JOB: Final = "purge"
@@ -41,6 +42,7 @@ class Call:
     page_tokens: PageTokens
     entropy: Entropy
     regions: frozenset[str]
+    rotators: Rotators
     found: Secret | None
     perform: Callable[[Any, Any], Any]
 
@@ -80,6 +82,8 @@ class Call:
     def put_stages(self, secret: Secret, before: dict[str, str], after: dict[str, str]) -> None:
         """Store moved labels, and plan the clean-up of versions that have none any more."""
         self.tx.put_stages(secret, before, after)
+        if rotation.abandoned_version(before, after) is not None:
+            self.record_event("RotationAbandoned", secret)
         if self.tx.count_versions(secret) <= deletion.KEPT_DEPRECATED_VERSIONS:
             return
         due = deletion.next_pruning(self.tx.list_versions(secret), set(after.values()))
@@ -92,6 +96,13 @@ class Call:
         self.tx.put_secret(changed)
         self.replicate(changed)
         return changed
+
+    def save_after_write(self, secret: Secret, version_id: str, stages: Mapping[str, str]) -> Secret:
+        """As `save`, after a version was added: one that became current counts as a rotation for the schedule."""
+        settings = secret.rotation
+        if settings is not None and stages.get(staging.CURRENT) == version_id:
+            secret = replace(secret, rotation=rotation.scheduled(settings, self.now))
+        return self.save(secret)
 
     def replicate(self, secret: Secret) -> None:
         """Plan that the replicas of a changed primary follow it."""

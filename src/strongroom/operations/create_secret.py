@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 
 from strongroom import ids
-from strongroom.domain import deletion, idempotency, identifiers, secret_value, tags
+from strongroom.domain import deletion, idempotency, identifiers, kms_key, replication, secret_value, tags
 from strongroom.domain.secret import Secret
 from strongroom.domain.secret_value import SecretValue
 from strongroom.errors import (
@@ -26,7 +26,15 @@ from strongroom.errors import (
     ResourceExistsException,
     ResourceNotFoundException,
 )
-from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState, limits, require_absent
+from strongroom.operations.base import (
+    REQUIRED,
+    OnReplica,
+    Operation,
+    Request,
+    Response,
+    SecretState,
+    limits,
+)
 from strongroom.operations.call import Call
 from strongroom.operations.replicate_secret_to_regions import add_replicas
 from strongroom.operations.shapes import (
@@ -71,7 +79,23 @@ def validate(request: CreateSecretRequest) -> None:
         idempotency.require_token(request.client_request_token)
     secret_value.choose(request.secret_string, request.secret_binary)
     tags.merge(None, domain_tags(request.tags or ()))
-    require_absent("CrossAccountPrimaryARN", request.cross_account_primary_arn)
+    if request.cross_account_primary_arn is not None:
+        _require_bare(request)
+
+
+def _require_bare(request: CreateSecretRequest) -> None:
+    """Refuse a cross-account replica that brings what it is to get from its primary (documented; the text ours)."""
+    for member, value in (
+        ("SecretString", request.secret_string),
+        ("SecretBinary", request.secret_binary),
+        ("Description", request.description or None),
+        ("AddReplicaRegions", request.add_replica_regions),
+        ("Type", request.type or None),
+    ):
+        if value is not None:
+            raise InvalidParameterException(f"You can't specify {member} together with CrossAccountPrimaryARN.")
+    if not request.kms_key_id:
+        raise kms_key.customer_key_needed()
 
 
 def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecretResponse:
@@ -89,12 +113,12 @@ def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecretRespo
         kms_key_id=request.kms_key_id or None,
         tags=tags.merge(None, domain_tags(request.tags or ())),
         type=request.type or None,
+        cross_account_primary=request.cross_account_primary_arn,
     )
-    if secret.kms_key_id is not None:
-        call.vault.encryption_key(
-            call.tx, secret.kms_key_id, account_id=call.account_id, region=call.region, now=call.now
-        )
+    _check_key(call, secret)
     call.tx.insert_secret(secret)
+    if secret.cross_account_primary is not None:
+        call.tx.put_policy(secret, replication.MANAGED_POLICY, replication.managed_policy(secret))
     version_id = None
     if value is not None:
         version_id = idempotency.require_token(request.client_request_token)
@@ -108,6 +132,20 @@ def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecretRespo
         version_id=version_id,
         replication_status=replication_status(call.tx, secret),
     )
+
+
+def _check_key(call: Call, secret: Secret) -> None:
+    """Refuse a key that cannot be used, and a cross-account replica without a key of its account's own."""
+    if secret.cross_account_primary is not None:
+        replication.require_cross_account_primary(
+            secret.cross_account_primary, account_id=call.account_id, region=call.region
+        )
+    if secret.kms_key_id is not None:
+        key = call.vault.encryption_key(
+            call.tx, secret.kms_key_id, account_id=call.account_id, region=call.region, now=call.now
+        )
+        if secret.cross_account_primary is not None:
+            kms_key.require_customer_managed(key)
 
 
 def _repeat(
@@ -129,12 +167,22 @@ OPERATION = Operation(
     response=CreateSecretResponse,
     names_secret=lambda request: identifiers.require_valid_name(request.name),  # a Name is never read as an ARN
     secret_state=SecretState.MAYBE,
-    works_on_replica=True,
+    on_replica=OnReplica.ALLOWED,
     mutates=True,
     validate=validate,
     handler=create_secret,
-    shown_request=("name", "client_request_token", "description", "kms_key_id", "tags"),
-    shown_response=("arn", "name", "version_id"),
+    shown_request=(
+        "name",
+        "client_request_token",
+        "description",
+        "kms_key_id",
+        "tags",
+        "add_replica_regions",
+        "force_overwrite_replica_secret",
+        "type",
+        "cross_account_primary_arn",
+    ),
+    shown_response=("arn", "name", "version_id", "replication_status"),
     errors=(
         InvalidParameterException,
         InvalidRequestException,

@@ -16,7 +16,7 @@ from strongroom.errors import (
     InvalidRequestException,
     ResourceNotFoundException,
 )
-from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState
+from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState
 from strongroom.operations.call import PURGE_JOB, Call
 from strongroom.operations.shapes import SecretId
 from strongroom.storage.base import Job
@@ -67,7 +67,7 @@ OPERATION = Operation(
     response=DeleteSecretResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.MAYBE,
-    works_on_replica=False,
+    on_replica=OnReplica.OWN_LIFE,
     mutates=True,
     validate=validate,
     handler=delete_secret,

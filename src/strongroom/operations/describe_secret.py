@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from strongroom.domain import replication
+from strongroom.domain.secret import Secret
 from strongroom.domain.staging import by_version
 from strongroom.domain.timestamps import wire_day, wire_time
 from strongroom.errors import InternalServiceError, InvalidParameterException, ResourceNotFoundException
-from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState, Shape
+from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState, Shape
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import (
     ExternalSecretRotationMetadataItem,
@@ -16,6 +18,7 @@ from strongroom.operations.shapes import (
     SecretId,
     Tag,
     replication_status,
+    rotation_members,
     wire_tags,
 )
 
@@ -80,7 +83,32 @@ def describe_secret(call: Call, _: DescribeSecretRequest) -> DescribeSecretRespo
         primary_region=secret.primary_region,
         replication_status=replication_status(call.tx, secret),
         type=secret.type or None,
+        cross_account_primary=_cross_account_primary(call, secret),
+        cross_account_replicas=_cross_account_replicas(call, secret),
+        **rotation_members(secret),
     )
+
+
+def _cross_account_primary(call: Call, secret: Secret) -> CrossAccountPrimary | None:
+    if secret.cross_account_primary is None:
+        return None
+    entry = call.tx.find_replica(secret.cross_account_primary, secret.arn)
+    status = replication.cross_account_status(entry, has_versions=call.tx.count_versions(secret) > 0)
+    return CrossAccountPrimary(
+        primary_secret_arn=secret.cross_account_primary,
+        replication_status=status,
+        status_message=None if entry is None else entry.status_message,
+    )
+
+
+def _cross_account_replicas(call: Call, secret: Secret) -> list[CrossAccountReplica] | None:
+    return [
+        CrossAccountReplica(
+            replica_secret_arn=entry.arn, replication_status=entry.status, status_message=entry.status_message
+        )
+        for entry in call.tx.list_replicas(secret)
+        if entry.account_id != secret.account_id
+    ] or None
 
 
 OPERATION = Operation(
@@ -89,7 +117,7 @@ OPERATION = Operation(
     response=DescribeSecretResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.ANY,
-    works_on_replica=True,
+    on_replica=OnReplica.ALLOWED,
     mutates=False,
     validate=None,
     handler=describe_secret,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from strongroom.domain import passwords
 from strongroom.errors import InternalServiceError, InvalidParameterException, InvalidRequestException
-from strongroom.operations.base import Operation, Request, Response, SecretState, limits
+from strongroom.operations.base import OnReplica, Operation, Request, Response, SecretState, limits
 from strongroom.operations.call import Call
 
 
@@ -48,7 +48,7 @@ OPERATION = Operation(
     response=GetRandomPasswordResponse,
     names_secret=None,
     secret_state=SecretState.NONE,
-    works_on_replica=True,
+    on_replica=OnReplica.ALLOWED,
     mutates=False,
     validate=None,
     handler=get_random_password,

@@ -17,7 +17,7 @@ from strongroom.errors import (
     InvalidRequestException,
     ResourceNotFoundException,
 )
-from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState
+from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import SecretId, VersionId, VersionStage, value_members
 
@@ -66,7 +66,7 @@ OPERATION = Operation(
     response=GetSecretValueResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
-    works_on_replica=True,
+    on_replica=OnReplica.ALLOWED,
     mutates=False,
     validate=None,
     handler=get_secret_value,

@@ -16,7 +16,7 @@ from strongroom.errors import (
     InvalidParameterException,
     ResourceNotFoundException,
 )
-from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState, limits
+from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState, limits
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import NextToken, SecretId, SecretVersionsListEntry
 
@@ -79,7 +79,7 @@ OPERATION = Operation(
     response=ListSecretVersionIdsResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.ANY,
-    works_on_replica=True,
+    on_replica=OnReplica.ALLOWED,
     mutates=False,
     validate=None,
     handler=list_secret_version_ids,

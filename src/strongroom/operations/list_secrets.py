@@ -25,7 +25,7 @@ from strongroom.errors import (
     InvalidParameterException,
     InvalidRequestException,
 )
-from strongroom.operations.base import Operation, Request, Response, SecretState, Shape, limits
+from strongroom.operations.base import OnReplica, Operation, Request, Response, SecretState, Shape, limits
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import (
     ExternalSecretRotationMetadataItem,
@@ -33,6 +33,7 @@ from strongroom.operations.shapes import (
     NextToken,
     RotationRules,
     Tag,
+    rotation_members,
     wire_tags,
 )
 
@@ -167,6 +168,7 @@ def _entry(secret: Secret, stages: dict[str, str]) -> SecretListEntry:
         created_date=wire_time(secret.created_at),
         primary_region=secret.primary_region,
         type=secret.type or None,
+        **rotation_members(secret),
     )
 
 
@@ -176,7 +178,7 @@ OPERATION = Operation(
     response=ListSecretsResponse,
     names_secret=None,
     secret_state=SecretState.NONE,
-    works_on_replica=True,
+    on_replica=OnReplica.ALLOWED,
     mutates=False,
     validate=validate,
     handler=list_secrets,

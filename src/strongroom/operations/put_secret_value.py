@@ -22,7 +22,7 @@ from strongroom.errors import (
     ResourceExistsException,
     ResourceNotFoundException,
 )
-from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState, limits
+from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState, limits
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import ClientRequestToken, SecretBinary, SecretId, SecretString, VersionStage
 
@@ -58,7 +58,7 @@ def put_secret_value(call: Call, request: PutSecretValueRequest) -> PutSecretVal
         stages = call.tx.stages(secret)
     else:
         stages = call.add_version(secret, token, value, request.version_stages)
-        call.save(secret)
+        call.save_after_write(secret, token, stages)
     return PutSecretValueResponse(
         arn=secret.arn, name=secret.name, version_id=token, version_stages=labels_of(stages, token) or None
     )
@@ -70,7 +70,7 @@ OPERATION = Operation(
     response=PutSecretValueResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
-    works_on_replica=False,
+    on_replica=OnReplica.REFUSED,
     mutates=True,
     validate=validate,
     handler=put_secret_value,

@@ -14,7 +14,7 @@ from strongroom.errors import (
     InvalidRequestException,
     ResourceNotFoundException,
 )
-from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState, limits
+from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState, limits
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import ReplicationStatus, SecretId, replication_status
 
@@ -55,7 +55,7 @@ OPERATION = Operation(
     response=RemoveRegionsFromReplicationResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
-    works_on_replica=False,
+    on_replica=OnReplica.REFUSED,
     mutates=True,
     validate=None,
     handler=remove_regions_from_replication,

@@ -20,7 +20,7 @@ from strongroom.errors import (
     InvalidRequestException,
     ResourceNotFoundException,
 )
-from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState, limits
+from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState, limits
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import ReplicaRegion, ReplicationStatus, SecretId, replication_status
 
@@ -69,7 +69,7 @@ OPERATION = Operation(
     response=ReplicateSecretToRegionsResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
-    works_on_replica=False,
+    on_replica=OnReplica.REFUSED,
     mutates=True,
     validate=None,
     handler=replicate_secret_to_regions,

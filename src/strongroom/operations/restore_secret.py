@@ -11,7 +11,7 @@ from strongroom.errors import (
     InvalidRequestException,
     ResourceNotFoundException,
 )
-from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState
+from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState
 from strongroom.operations.call import PURGE_JOB, Call
 from strongroom.operations.shapes import SecretId
 
@@ -42,7 +42,7 @@ OPERATION = Operation(
     response=RestoreSecretResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.ANY,
-    works_on_replica=False,
+    on_replica=OnReplica.OWN_LIFE,
     mutates=True,
     validate=None,
     handler=restore_secret,

@@ -18,7 +18,7 @@ from strongroom.errors import (
     InvalidRequestException,
     ResourceNotFoundException,
 )
-from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState
+from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import SecretId
 
@@ -62,7 +62,7 @@ OPERATION = Operation(
     response=StopReplicationToReplicaResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
-    works_on_replica=True,
+    on_replica=OnReplica.ALLOWED,
     mutates=True,
     validate=None,
     handler=stop_replication_to_replica,

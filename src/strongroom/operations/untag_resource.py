@@ -12,7 +12,7 @@ from strongroom.errors import (
     InvalidRequestException,
     ResourceNotFoundException,
 )
-from strongroom.operations.base import REQUIRED, Operation, Request, SecretState, limits
+from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, SecretState, limits
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import SecretId
 
@@ -36,7 +36,7 @@ OPERATION = Operation(
     response=None,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
-    works_on_replica=False,
+    on_replica=OnReplica.OWN_LIFE,
     mutates=True,
     validate=validate,
     handler=untag_resource,

@@ -28,7 +28,7 @@ from strongroom.errors import (
     ResourceExistsException,
     ResourceNotFoundException,
 )
-from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState, limits
+from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState, limits
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import (
     ClientRequestToken,
@@ -76,7 +76,7 @@ def update_secret(call: Call, request: UpdateSecretRequest) -> UpdateSecretRespo
         secret = _change_key(call, secret, request.kms_key_id or None)
     value = secret_value.choose(request.secret_string, request.secret_binary)
     version_id = None if value is None else _put_value(call, secret, request, value)
-    call.save(secret)
+    call.save_after_write(secret, version_id or "", call.tx.stages(secret))
     return UpdateSecretResponse(arn=secret.arn, name=secret.name, version_id=version_id)
 
 
@@ -123,7 +123,7 @@ OPERATION = Operation(
     response=UpdateSecretResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
-    works_on_replica=True,
+    on_replica=OnReplica.ALLOWED,
     mutates=True,
     validate=validate,
     handler=update_secret,

@@ -12,7 +12,7 @@ from strongroom.errors import (
     LimitExceededException,
     ResourceNotFoundException,
 )
-from strongroom.operations.base import REQUIRED, Operation, Request, Response, SecretState
+from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import SecretId, VersionId, VersionStage
 
@@ -59,7 +59,7 @@ OPERATION = Operation(
     response=UpdateSecretVersionStageResponse,
     names_secret=lambda request: request.secret_id,
     secret_state=SecretState.USABLE,
-    works_on_replica=False,
+    on_replica=OnReplica.REFUSED,
     mutates=True,
     validate=validate,
     handler=update_secret_version_stage,

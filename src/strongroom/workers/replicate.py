@@ -20,7 +20,7 @@ from strongroom.crypto.vault import Vault
 from strongroom.domain import deletion, replication
 from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.replication import Replica, ReplicaStatus
-from strongroom.domain.secret import Secret, Version
+from strongroom.domain.secret import Secret, Version, touched
 from strongroom.errors import ServiceError
 from strongroom.operations.call import REPLICATE_JOB
 from strongroom.storage.base import Job, Transaction
@@ -63,6 +63,9 @@ def _replicate(tx: Transaction, job: Job, now: datetime, vault: Vault) -> None:
 
 
 def _copy(tx: Transaction, vault: Vault, primary: Secret, entry: Replica, now: datetime) -> None:
+    if entry.account_id != primary.account_id:
+        _copy_across_accounts(tx, vault, primary, entry, now)
+        return
     present = _present_replica(tx, primary, entry, now)
     key = vault.encryption_key(tx, entry.kms_key_id, account_id=entry.account_id, region=entry.region, now=now)
     replica = replace(
@@ -80,6 +83,16 @@ def _copy(tx: Transaction, vault: Vault, primary: Secret, entry: Replica, now: d
         tx.put_secret(replica)
     _copy_versions(tx, vault, primary, replica, key)
     _copy_policies(tx, primary, replica)
+
+
+def _copy_across_accounts(tx: Transaction, vault: Vault, primary: Secret, entry: Replica, now: datetime) -> None:
+    """Copy values and labels to a replica that is another account's own in everything else."""
+    replica = tx.find_secret_by_arn(entry.account_id, entry.region, entry.arn)
+    if replica is None or replica.cross_account_primary != primary.arn or deletion.is_scheduled(replica):
+        raise _Unable("Replication failed: the replica secret was deleted, or is no replica any more.")
+    key = vault.encryption_key(tx, replica.kms_key_id, account_id=entry.account_id, region=entry.region, now=now)
+    _copy_versions(tx, vault, primary, replica, key)
+    tx.put_secret(touched(replica, now))
 
 
 def _present_replica(tx: Transaction, primary: Secret, entry: Replica, now: datetime) -> Secret | None:
