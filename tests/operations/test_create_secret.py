@@ -135,6 +135,16 @@ def test_a_value_is_stored_verbatim(deployment):
         assert deployment.call("GetSecretValue", SecretId=f"s{number}")["SecretString"] == value
 
 
+def test_a_text_longer_than_65536_bytes_is_refused_though_its_characters_are_fewer(deployment):
+    members = {"Name": "new", "ClientRequestToken": token(1), "SecretString": "é" * 32_769}
+    text = (
+        "1 validation error detected: Value at 'secretString' failed to satisfy constraint: "
+        "Member must have length less than or equal to 65536"
+    )
+    assert refusal(deployment, "CreateSecret", **members) == ("ValidationException", text)
+    deployment.create("new", "é" * 32_768)
+
+
 def test_bytes_are_base64_on_the_wire(deployment):
     deployment.create("binary", None, SecretBinary=b"footest", ClientRequestToken=token(1))
     read = deployment.call("GetSecretValue", SecretId="binary")

@@ -62,6 +62,16 @@ def test_reserved_and_repeated_keys_are_refused_on_create_and_tag(deployment):
     assert tags_of(deployment) is None
 
 
+def test_a_tag_needs_a_key_and_may_lack_a_value(deployment):
+    deployment.create()
+    no_key = ("InvalidParameterException", "You must specify a key for every tag.")
+    for tags in ([{"Value": "v"}], [{"Key": "a", "Value": "v"}, {}]):
+        assert refusal(deployment, "TagResource", SecretId="app/db", Tags=tags) == no_key
+        assert refusal(deployment, "CreateSecret", Name="new", Tags=tags) == no_key
+    tag(deployment, [{"Key": "a"}])
+    assert tags_of(deployment) == wire(a="")
+
+
 def test_tags_are_kept_by_every_other_change(deployment):
     deployment.create(Tags=wire(a="1"))
     deployment.put("app/db", 2)

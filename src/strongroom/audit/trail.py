@@ -112,8 +112,10 @@ class Trail:
             self._flush()
 
     def close(self) -> None:
-        self.sync()
-        os.close(self._descriptor)
+        try:
+            self.sync()
+        finally:
+            os.close(self._descriptor)
 
     def _write(self, lines: bytes) -> None:
         try:

@@ -176,8 +176,9 @@ def require_configured(*, enabled: bool | None) -> None:
 
 
 def scheduled(settings: RotationSettings, anchor: datetime) -> RotationSettings:
-    """Return the settings with the date of the next rotation, counted from the last one, or from a write that counts
-    as one (documented): the end of the next window.
+    """Return the settings with the date of the next rotation: the end of the next window after `anchor`.
+
+    The anchor is the last rotation, a write that counts as one, or the configuration (documented).
     """
     schedule = None if settings.rules is None else parse_schedule(settings.rules)
     if not settings.enabled or schedule is None:

@@ -10,7 +10,7 @@ Rules:
   AWS resources in general).
 - Keys that begin with `aws:`, in any case, are reserved: users neither write nor remove them
   (documented).
-- A call names each key once (inferred).
+- A call names each key once, and every tag has a key; its value may be empty (inferred).
 
 The error code of each refusal is inferred and every message text is ours: none is recorded.
 """
@@ -35,10 +35,11 @@ def merge(existing: tuple[Tag, ...] | None, new: Sequence[Tag]) -> tuple[Tag, ..
     """Return the tags after TagResource or CreateSecret; None only if there are neither old nor new ones.
 
     Raises:
-        InvalidParameterException: a new key is reserved, a key is named twice, or more than 50 tags
-            would result.
+        InvalidParameterException: a tag has no key, a new key is reserved, a key is named twice, or more
+            than 50 tags would result.
     """
     keys = [tag.key for tag in new]
+    _require_keys(keys)
     _require_unreserved(keys)
     _require_distinct(keys)
     if not new:
@@ -63,6 +64,11 @@ def remove(existing: tuple[Tag, ...] | None, keys: Sequence[str]) -> tuple[Tag, 
 
 def _is_reserved(key: str) -> bool:
     return key.lower().startswith(RESERVED_PREFIX)
+
+
+def _require_keys(keys: Iterable[str]) -> None:
+    if not all(keys):
+        raise InvalidParameterException("You must specify a key for every tag.")
 
 
 def _require_unreserved(keys: Iterable[str]) -> None:

@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 
 from strongroom.clock import Clock
 from strongroom.metrics import Metrics
-from strongroom.storage.base import Job, Storage, StorageError, Transaction
+from strongroom.storage.base import Job, Storage, Transaction
 
 LEASE: Final = timedelta(seconds=60)
 POLL_SECONDS: Final = 1.0
@@ -40,6 +40,11 @@ def finish(tx: Transaction, job: Job) -> None:
     """End a job inside its own transaction. Raises OvertakenError if the claim is no longer the newest."""
     if not tx.finish_job(job):
         raise OvertakenError
+
+
+def retry_delay(attempts: int) -> timedelta:
+    """Return how long a job waits after its `attempts`-th failure, however many there were."""
+    return min(timedelta(seconds=2 ** min(attempts, 16)), MAX_RETRY_DELAY)
 
 
 class Runner:
@@ -100,8 +105,7 @@ class Runner:
         except Exception as error:
             self._metrics.increment("jobs_failed_total")
             logger.exception("Job %s of %s failed; attempt %d", job.kind, job.subject, job.attempts)
-            delay = min(timedelta(seconds=2**job.attempts), MAX_RETRY_DELAY)
-            name = type(error).__name__
+            delay, name = retry_delay(job.attempts), type(error).__name__
             self._storage.write(lambda tx: tx.retry_job(job, now + delay, name))
 
     def _run(self) -> None:
@@ -109,7 +113,7 @@ class Runner:
             self._changed.clear()
             try:
                 self.run_due()
-            except StorageError:
-                logger.exception("The jobs cannot be read")
+            except Exception:  # the thread must not end, or nothing is ever purged
+                logger.exception("The jobs cannot be run now")
             self._changed.wait(POLL_SECONDS)
             self._stopping.wait(PAUSE_SECONDS)

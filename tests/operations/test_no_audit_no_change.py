@@ -1,0 +1,150 @@
+"""The trail cannot be written: every call fails with 500, and nothing is committed, on both databases."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from strongroom.app import AUDIT_KEY_LABEL, load_keyring
+from strongroom.audit.verify import verify
+from strongroom.clock import SystemClock
+from strongroom.entropy import SystemEntropy
+from strongroom.operations import OPERATIONS
+from strongroom.storage.base import Transaction
+from strongroom.wire.core import Answer, HttpRequest
+from support.deployment import Deployment, config_for, deployed, token
+from support.factories import ACCOUNT_ID, REGION
+from support.signing import Signer
+
+KEY = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "CreateSecret": {"Name": "new", "ClientRequestToken": token(5), "SecretString": "v"},
+    "PutSecretValue": {"SecretId": "app/db", "ClientRequestToken": token(5), "SecretString": "v"},
+    "UpdateSecret": {"SecretId": "app/db", "Description": "changed"},
+    "DeleteSecret": {"SecretId": "app/db"},
+    "RestoreSecret": {"SecretId": "scheduled"},
+    "TagResource": {"SecretId": "app/db", "Tags": [{"Key": "k", "Value": "v"}]},
+    "UntagResource": {"SecretId": "app/db", "TagKeys": ["a"]},
+    "UpdateSecretVersionStage": {"SecretId": "app/db", "VersionStage": "X", "MoveToVersionId": token(1)},
+}
+READS: dict[str, dict[str, Any]] = {
+    "GetSecretValue": {"SecretId": "app/db"},
+    "DescribeSecret": {"SecretId": "app/db"},
+    "ListSecrets": {},
+    "ListSecretVersionIds": {"SecretId": "app/db"},
+    "GetRandomPassword": {},
+}
+REFUSED: dict[str, dict[str, Any]] = {"GetSecretValue": {"SecretId": "missing"}, "CreateSecret": {"Name": ""}}
+
+
+@pytest.fixture
+def here(database_url, tmp_path):
+    config = config_for(database_url, tmp_path, root_access_key_id=KEY[0], root_secret_access_key=KEY[1])
+    with deployed(config) as deployment:
+        deployment.create("app/db", Tags=[{"Key": "a", "Value": "b"}])
+        deployment.create("scheduled")
+        deployment.call("DeleteSecret", SecretId="scheduled", RecoveryWindowInDays=7)
+        deployment.call("GetSecretValue", SecretId="app/db")
+        yield deployment
+
+
+@pytest.fixture
+def disk_full(here, monkeypatch):
+    """Fill the disk of the trail; the returned function makes room again."""
+
+    def fail(descriptor, _content):
+        assert descriptor == here.node.trail._descriptor
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", fail)
+    return monkeypatch.undo
+
+
+def send(here: Deployment, operation: str, members: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    here.clock.advance_seconds(1)
+    body = json.dumps(members).encode()
+    signer = Signer(*KEY, host="127.0.0.1", region=here.region)
+    headers = signer.headers(operation, body, now=here.clock.now())
+    lower = [(name.lower().encode(), value.encode()) for name, value in headers]
+    answer = here.node.edge._core.respond(HttpRequest("POST", b"/", b"", lower, body, "192.0.2.9"))
+    assert isinstance(answer, Answer)
+    return answer.status, json.loads(answer.body or b"{}")
+
+
+def content(here: Deployment) -> object:
+    def read(tx: Transaction) -> object:
+        secrets = [tx.find_secret(ACCOUNT_ID, REGION, name) for name in ("app/db", "scheduled", "new")]
+        found = [secret for secret in secrets if secret is not None]
+        return secrets, tx.stages_of_many(found), [tx.list_versions(secret) for secret in found], tx.list_jobs()
+
+    return here.node.storage.read(read)
+
+
+def is_internal_error(answer: tuple[int, dict[str, Any]]) -> bool:
+    status, body = answer
+    return status == 500 and body["__type"] == "InternalServiceError" and set(body) == {"__type", "Message"}
+
+
+def test_the_tables_name_every_operation():
+    assert CHANGES.keys() == {name for name, operation in OPERATIONS.items() if operation.mutates}
+    assert READS.keys() == OPERATIONS.keys() - CHANGES.keys()
+
+
+@pytest.mark.parametrize("operation", CHANGES)
+def test_a_change_without_a_record_is_refused_and_undone(here, disk_full, operation):
+    before, trail = content(here), here.trail()
+    assert is_internal_error(send(here, operation, CHANGES[operation]))
+    disk_full()
+    assert content(here) == before
+    assert here.trail() == trail
+    assert here.node.service.metrics.value("audit_failures_total") == 1
+    assert send(here, operation, CHANGES[operation])[0] == 200, "with room on the disk it goes through"
+    assert content(here) != before
+
+
+@pytest.mark.parametrize("operation", READS)
+def test_an_answer_without_a_record_is_withheld(here, disk_full, operation):
+    answer = send(here, operation, READS[operation])
+    assert is_internal_error(answer)
+    assert "correct horse" not in str(answer)
+    disk_full()
+    assert send(here, operation, READS[operation])[0] == 200
+
+
+def test_the_first_read_of_a_day_without_a_record_is_withheld_and_leaves_no_date(here, disk_full):
+    here.clock.advance_seconds(86_400)
+    before = content(here)
+    assert is_internal_error(send(here, "GetSecretValue", {"SecretId": "app/db"}))
+    assert content(here) == before
+
+
+@pytest.mark.parametrize("operation", REFUSED)
+def test_a_refusal_without_a_record_is_an_internal_error_too(here, disk_full, operation):
+    assert is_internal_error(send(here, operation, REFUSED[operation]))
+
+
+def test_a_purge_without_a_record_is_undone_and_tried_again(here, disk_full):
+    here.clock.advance_seconds(8 * 86_400)
+    before = here.node.storage.read(lambda tx: tx.find_secret(ACCOUNT_ID, REGION, "scheduled"))
+    assert here.run_jobs() == 1
+    assert here.node.storage.read(lambda tx: tx.find_secret(ACCOUNT_ID, REGION, "scheduled")) == before
+    disk_full()
+    here.clock.advance_seconds(60)
+    assert here.run_jobs() == 1
+    assert here.node.storage.read(lambda tx: tx.find_secret(ACCOUNT_ID, REGION, "scheduled")) is None
+
+
+def test_the_chain_is_whole_after_the_disk_was_full(here, disk_full):
+    for operation, members in CHANGES.items():
+        send(here, operation, members)
+    disk_full()
+    send(here, "ListSecrets", {})
+    keyring = load_keyring(here.config, here.node.storage, SystemClock(), SystemEntropy())
+    path = here.config.audit_dir / "trail-0.jsonl"
+    verdict = verify(path, lambda term: keyring.derive(AUDIT_KEY_LABEL, term=term), None)
+    assert verdict.broken_line is None
+    assert here.trail()[-1]["eventName"] == "ListSecrets"
