@@ -18,7 +18,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from strongroom import ids
 from strongroom.audit import record
@@ -32,13 +33,26 @@ from strongroom.domain.principal import Principal
 from strongroom.domain.regions import AWS_REGIONS
 from strongroom.domain.secret import Secret
 from strongroom.entropy import Entropy
-from strongroom.errors import InternalServiceError, InvalidRequestException, ServiceError
+from strongroom.errors import (
+    InternalServiceError,
+    InvalidRequestException,
+    MalformedPolicyDocumentException,
+    ServiceError,
+)
 from strongroom.metrics import Metrics
 from strongroom.operations.base import OnReplica, Operation, Request, Response, SecretState
 from strongroom.operations.call import Call
+from strongroom.operations.condition_keys import context_of
 from strongroom.policy import evaluate
+from strongroom.policy.decision import decide_resource
+from strongroom.policy.document import Policy, PolicyKind, parse_policy
 from strongroom.rotators.base import Rotators
 from strongroom.storage.base import Journal, Storage, Transaction, WriteElsewhereError, WriteRequiredError
+
+COMPILED_POLICIES: Final = 4_096
+"""Policies kept compiled."""
+
+DENY_ALL: Final = '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}'
 
 __all__ = ["Caller", "Service", "WriteElsewhereError", "internal_failure"]
 
@@ -153,11 +167,12 @@ class _Attempt:
         operation, request, service = self.operation, self.request, self.service
         reference = self._checked_reference()
         found = None if reference is None else self._find(tx, reference)
-        self._require_allowed(reference)
-        self._require_state(found)
+        self._require_allowed(tx, reference, found)
+        if reference is not None:
+            self._require_state(found)
         call = Call(
             principal=self.caller.principal,
-            account_id=self.caller.principal.account_id,
+            account_id=self.caller.principal.account_id if found is None else found.account_id,
             region=self.caller.region,
             now=self.now,
             tx=tx,
@@ -174,28 +189,47 @@ class _Attempt:
     def _perform_within(self, tx: Transaction, operation: Operation[Any], request: Request) -> Response | None:
         """Make a further call as part of this one. Its event id follows from its request, for when it is run again."""
         named = "" if operation.names_secret is None else operation.names_secret(request)
-        event_id = ids.derived_event_id(self.event_id, operation.name, named)
+        event_id = ids.derived_event_id(self.event_id, operation.name, named or "")
         return _Attempt(self.service, operation, request, self.caller, self.now, event_id).run(tx)
 
     def _checked_reference(self) -> identifiers.SecretReference | None:
         """Return what the request names, after the checks that need only the request."""
-        operation, request, reference = self.operation, self.request, None
-        if operation.names_secret is not None:
+        sent, reference = self._secret_id(), None
+        if sent is not None:
             reference = identifiers.parse_secret_id(
-                operation.names_secret(request),
-                account_id=self.caller.principal.account_id,
-                region=self.caller.region,
+                sent, account_id=self.caller.principal.account_id, region=self.caller.region
             )
-        if operation.validate is not None:
-            operation.validate(request)
+        if self.operation.validate is not None:
+            self.operation.validate(self.request)
         return reference
 
-    def _require_allowed(self, reference: identifiers.SecretReference | None) -> None:
-        operation, principal = self.operation, self.caller.principal
-        sent = None if operation.names_secret is None else operation.names_secret(self.request)
-        owner = principal.account_id if reference is None else reference.account_id
-        decision = evaluate.decide(principal, action=operation.action, resource_account=owner)
-        evaluate.require_allowed(decision, principal, action=operation.action, resource_as_sent=sent)
+    def _secret_id(self) -> str | None:
+        names_secret = self.operation.names_secret
+        return None if names_secret is None else names_secret(self.request)
+
+    def _require_allowed(
+        self, tx: Transaction, reference: identifiers.SecretReference | None, found: Secret | None
+    ) -> None:
+        """Let identity and resource policies decide, before anything is said about existence."""
+        principal, action = self.caller.principal, self.operation.action
+        arn, policies = "*", []
+        if reference is not None:
+            named = reference.arn or identifiers.render_arn(reference.region, reference.account_id, reference.name)
+            arn = named if found is None else found.arn
+        if found is not None:
+            policies = [parse_stored(text) for text in tx.policies(found).values()]
+        context = {}
+        if policies:
+            context = context_of(
+                self.request,
+                found,
+                principal=principal,
+                region=self.caller.region,
+                origin=self.caller.origin,
+                now=self.now,
+            )
+        decided = decide_resource(principal, action=action, resource_arn=arn, context=context, policies=policies)
+        evaluate.require_allowed(decided, principal, action=action, resource_as_sent=self._secret_id())
 
     def _find(self, tx: Transaction, reference: identifiers.SecretReference) -> Secret | None:
         if reference.region != self.caller.region:
@@ -237,6 +271,19 @@ class _Attempt:
             response=shown(response, operation.shown_response),
             error=error,
         )
+
+
+@lru_cache(maxsize=COMPILED_POLICIES)
+def parse_stored(text: str) -> Policy:
+    """Return a stored policy, compiled once per text: what the text says never changes.
+
+    One that cannot be read any more denies everything, and says so in the log.
+    """
+    try:
+        return parse_policy(text, kind=PolicyKind.RESOURCE)
+    except MalformedPolicyDocumentException as error:
+        logger.error("A stored resource policy cannot be read; access is denied: %s", error.__cause__)  # noqa: TRY400
+        return parse_policy(DENY_ALL, kind=PolicyKind.RESOURCE)
 
 
 def internal_failure(error: BaseException) -> InternalServiceError:

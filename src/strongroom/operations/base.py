@@ -85,7 +85,7 @@ class Operation(Generic[RequestT]):
         name: AWS's name, also of the IAM action and the audit event.
         request: wire type of the input.
         response: wire type of the output; None answers an empty body.
-        names_secret: gives the SecretId (or the new secret's Name) that the request works on, or None.
+        names_secret: gives the SecretId (or the new secret's Name) that the request works on, if it names one.
         secret_state: what the door requires of that secret before the handler runs.
         on_replica: whether the operation is allowed on a replica secret.
         mutates: whether the handler changes something.
@@ -99,7 +99,7 @@ class Operation(Generic[RequestT]):
     name: str
     request: type[RequestT]
     response: type[Response] | None
-    names_secret: Callable[[RequestT], str] | None
+    names_secret: Callable[[RequestT], str | None] | None
     secret_state: SecretState
     on_replica: OnReplica
     mutates: bool

@@ -24,6 +24,8 @@ SecretString: TypeAlias = Annotated[str, limits(1, 65_536, sensitive=True)]
 SecretBinary: TypeAlias = Annotated[bytes, limits(1, 65_536, sensitive=True)]
 VersionId: TypeAlias = Annotated[str, limits(32, 64)]
 VersionStage: TypeAlias = Annotated[str, limits(1, 256)]
+PolicyName: TypeAlias = Annotated[str, limits(1, 64, pattern=r"[0-9A-Za-z\-\_]+")]
+ResourcePolicy: TypeAlias = Annotated[str, limits(1, 20_480)]
 NextToken: TypeAlias = Annotated[str, limits(1, 4_096)]
 
 
