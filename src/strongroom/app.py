@@ -28,6 +28,7 @@ from strongroom.crypto.keyring import Keyring, open_keyring
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.root_key import FileRootKey
 from strongroom.crypto.vault import Vault
+from strongroom.domain.quotas import AWS_RATES
 from strongroom.domain.regions import AWS_REGIONS
 from strongroom.entropy import Entropy, SystemEntropy
 from strongroom.errors import OperatorError
@@ -37,6 +38,7 @@ from strongroom.service import Service
 from strongroom.storage.base import Storage, StorageError, Transaction
 from strongroom.storage.postgresql import POOL_SIZE, PostgresqlStorage
 from strongroom.storage.sqlite import SqliteStorage
+from strongroom.throttle import Throttle
 from strongroom.wire.asgi import Edge, Forwarder, Probes
 from strongroom.wire.core import CONTENT_TYPE, SERVICE_NAME, RequestCore
 from strongroom.workers import purge, replicate
@@ -130,6 +132,8 @@ def _assemble(
         metrics=metrics,
         rotators=NoRotators(),
         regions=frozenset(config.regions or AWS_REGIONS),
+        quotas=config.quotas,
+        throttle=Throttle(AWS_RATES) if config.quotas_requests == "aws" else None,
         on_change=runner.wake,
     )
     threads = None if storage.reads_inline else ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="requests")

@@ -12,13 +12,14 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
 from platformdirs import user_data_path
 
+from strongroom.domain.quotas import AWS, Quotas
 from strongroom.errors import OperatorError
 
 ENVIRONMENT_PREFIX: Final = "STRONGROOM_"
@@ -63,6 +64,11 @@ class Config:
     root_secret_access_key: str | None = _setting(
         None, "Secret of root_access_key_id, 16 characters or more.", secret=True
     )
+    quotas_requests: str = _setting("off", "Request rates: off, or aws for AWS's published ones.")
+    quotas_secrets: int = _setting(AWS.secrets, "Secrets per account and region.")
+    quotas_versions: int = _setting(AWS.versions_per_secret, "Versions of a secret that the clean-up may not remove.")
+    quotas_labels: int = _setting(AWS.labels_per_secret, "Staging labels over all versions of a secret.")
+    quotas_tags: int = _setting(AWS.tags_per_secret, "Tags per secret.")
     metrics: bool = _setting(False, "Serve counters at /metrics, to anyone who reaches the port.")  # noqa: FBT003
     log_level: str = _setting("info", "Least important messages to log: debug, info, warning or error.")
     shutdown_grace_seconds: int = _setting(30, "How long a stopping server waits for requests under way.")
@@ -82,6 +88,10 @@ class Config:
     @property
     def credentials_path(self) -> Path:
         return self.data_dir / "credentials"
+
+    @property
+    def quotas(self) -> Quotas:
+        return Quotas(self.quotas_secrets, self.quotas_versions, self.quotas_labels, self.quotas_tags)
 
     @property
     def scheme(self) -> str:
@@ -142,10 +152,20 @@ def _read_file(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
             why=str(error),
             next_step="mend the file, or leave out --config",
         ) from error
-    for name in content:
+    flat = dict(_flattened(content))
+    for name in flat:
         if name not in known:
             raise _unknown(name, f"the configuration file {path}", known)
-    return content
+    return flat
+
+
+def _flattened(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield settings of tables too: `requests` in the table `quotas` is quotas_requests."""
+    for name, value in content.items():
+        if isinstance(value, dict):
+            yield from _flattened(value, f"{prefix}{name}_")
+        else:
+            yield prefix + name, value
 
 
 def _read_environment(environment: Mapping[str, str], known: Mapping[str, Any]) -> dict[str, str]:
@@ -207,6 +227,8 @@ def _require_sense(config: Config) -> None:
         (_ACCOUNT_ID.fullmatch(config.account_id), "account_id", "an account id is twelve digits"),
         (_REGION.fullmatch(config.region), "region", "a region is lower-case letters, digits and hyphens"),
         (config.log_level in _LOG_LEVELS, "log_level", f"one of {', '.join(_LOG_LEVELS)}"),
+        (config.quotas_requests in ("off", "aws"), "quotas_requests", "off or aws"),
+        (min(config.quotas.numbers) > 0, "quotas_secrets", "every quota is a positive number"),
         (config.shutdown_grace_seconds >= 0, "shutdown_grace_seconds", "a number of seconds"),
         ((config.tls_cert is None) == (config.tls_key is None), "tls_cert", "tls_cert and tls_key go together"),
         (

@@ -28,6 +28,7 @@ What a client of the API sees (AWS's names verbatim: they are the wire identity)
         ├── RequestTimeoutException           HTTP 408
         ├── SerializationException
         ├── ServiceUnavailableException       HTTP 503
+        ├── ThrottlingException
         ├── UnknownOperationException
         ├── UnrecognizedClientException
         └── ValidationException
@@ -140,6 +141,9 @@ class SerializationException(CommonError): ...
 
 class ServiceUnavailableException(CommonError):
     status = 503
+
+
+class ThrottlingException(CommonError): ...
 
 
 class UnknownOperationException(CommonError): ...

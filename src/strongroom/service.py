@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -30,6 +30,7 @@ from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.vault import Vault
 from strongroom.domain import deletion, identifiers, replication
 from strongroom.domain.principal import Principal
+from strongroom.domain.quotas import AWS, Quotas
 from strongroom.domain.regions import AWS_REGIONS
 from strongroom.domain.secret import Secret
 from strongroom.entropy import Entropy
@@ -43,11 +44,13 @@ from strongroom.metrics import Metrics
 from strongroom.operations.base import OnReplica, Operation, Request, Response, SecretState
 from strongroom.operations.call import Call
 from strongroom.operations.condition_keys import context_of
+from strongroom.operations.secret_room import SecretRoom
 from strongroom.policy import evaluate
 from strongroom.policy.decision import decide_resource
 from strongroom.policy.document import Policy, PolicyKind, parse_policy
 from strongroom.rotators.base import Rotators
 from strongroom.storage.base import Journal, Storage, Transaction, WriteElsewhereError, WriteRequiredError
+from strongroom.throttle import Throttle
 
 COMPILED_POLICIES: Final = 4_096
 """Policies kept compiled."""
@@ -81,6 +84,9 @@ class Service:
     metrics: Metrics
     rotators: Rotators
     regions: frozenset[str] = frozenset(AWS_REGIONS)
+    quotas: Quotas = AWS
+    throttle: Throttle | None = None
+    room: SecretRoom = field(default_factory=SecretRoom)
     on_change: Callable[[], None] = lambda: None
 
     def perform(self, operation: Operation[Any], request: Request, caller: Caller) -> Response | None:
@@ -101,6 +107,8 @@ class Service:
             ServiceError: the answer, if it is not success and could be given at once.
         """
         attempt = _Attempt(self, operation, request, caller, self.clock.now(), ids.random_uuid(self.entropy))
+        if self.throttle is not None:
+            attempt.require_admitted(self.throttle)
         if not operation.mutates:
             try:
                 return self.storage.read(attempt.run)
@@ -163,6 +171,14 @@ class _Attempt:
         tx.journal(self._record(response, None))
         return response
 
+    def require_admitted(self, throttle: Throttle) -> None:
+        """Refuse a call that comes too soon after others, and record it. Raises ThrottlingException."""
+        try:
+            throttle.admit(self.operation.name, self.caller.principal.account_id, self.caller.region, self.now)
+        except ServiceError as error:
+            self.service.trail([self._record(None, error)], False)  # noqa: FBT003 - the Journal's shape
+            raise
+
     def _answer(self, tx: Transaction) -> Response | None:
         operation, request, service = self.operation, self.request, self.service
         reference = self._checked_reference()
@@ -181,6 +197,8 @@ class _Attempt:
             entropy=service.entropy,
             regions=service.regions,
             rotators=service.rotators,
+            quotas=service.quotas,
+            room=service.room,
             found=found,
             perform=lambda other, its_request: self._perform_within(tx, other, its_request),
         )

@@ -43,11 +43,13 @@ def by_version(stages: Stages) -> dict[str, list[str]]:
     return versions
 
 
-def attach(stages: Stages, version_id: str, labels: Sequence[str]) -> dict[str, str]:
+def attach(
+    stages: Stages, version_id: str, labels: Sequence[str], *, most: int = MAX_LABELS_PER_SECRET
+) -> dict[str, str]:
     """Return the stages after `labels` move to `version_id`.
 
     Raises:
-        LimitExceededException: the secret would have more than twenty labels.
+        LimitExceededException: the secret would have more than `most` labels.
     """
     left = stages.get(CURRENT)
     moved = dict(stages)
@@ -55,14 +57,14 @@ def attach(stages: Stages, version_id: str, labels: Sequence[str]) -> dict[str, 
         moved[label] = version_id
     if CURRENT in labels and left is not None and left != version_id:
         moved[PREVIOUS] = left
-    if len(moved) > MAX_LABELS_PER_SECRET:
-        raise LimitExceededException(
-            f"You can't attach more than {MAX_LABELS_PER_SECRET} staging labels to the versions of a secret."
-        )
+    if len(moved) > most:
+        raise LimitExceededException(f"You can't attach more than {most} staging labels to the versions of a secret.")
     return moved
 
 
-def stage_new_version(stages: Stages, version_id: str, requested: Sequence[str] | None) -> dict[str, str]:
+def stage_new_version(
+    stages: Stages, version_id: str, requested: Sequence[str] | None, *, most: int = MAX_LABELS_PER_SECRET
+) -> dict[str, str]:
     """Return the stages after a write adds `version_id` with the labels it asks for.
 
     None asks for AWSCURRENT. Errors: as `attach`.
@@ -70,7 +72,7 @@ def stage_new_version(stages: Stages, version_id: str, requested: Sequence[str] 
     labels = list(dict.fromkeys(requested or (CURRENT,)))
     if CURRENT not in stages and CURRENT not in labels:
         labels.append(CURRENT)
-    staged = attach(stages, version_id, labels)
+    staged = attach(stages, version_id, labels, most=most)
     if CURRENT in labels and PENDING not in labels:
         staged.pop(PENDING, None)
     return staged
@@ -84,7 +86,14 @@ def require_version_named(*, to_version: str | None, from_version: str | None) -
         )
 
 
-def move(stages: Stages, label: str, *, to_version: str | None, from_version: str | None) -> dict[str, str]:
+def move(
+    stages: Stages,
+    label: str,
+    *,
+    to_version: str | None,
+    from_version: str | None,
+    most: int = MAX_LABELS_PER_SECRET,
+) -> dict[str, str]:
     """Return the stages after UpdateSecretVersionStage. The version ids given must exist.
 
     Raises:
@@ -108,7 +117,7 @@ def move(stages: Stages, label: str, *, to_version: str | None, from_version: st
             f"When you move staging label {label}, if you specify RemoveFromVersionId, it must be set to the "
             f"version that currently has the staging label {label}."
         )
-    return attach(stages, to_version, [label])
+    return attach(stages, to_version, [label], most=most)
 
 
 def _remove(stages: Stages, label: str, from_version: str) -> dict[str, str]:

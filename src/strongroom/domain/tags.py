@@ -31,7 +31,9 @@ MAX_TAGS_PER_SECRET: Final = 50
 RESERVED_PREFIX: Final = "aws:"
 
 
-def merge(existing: tuple[Tag, ...] | None, new: Sequence[Tag]) -> tuple[Tag, ...] | None:
+def merge(
+    existing: tuple[Tag, ...] | None, new: Sequence[Tag], *, most: int = MAX_TAGS_PER_SECRET
+) -> tuple[Tag, ...] | None:
     """Return the tags after TagResource or CreateSecret; None only if there are neither old nor new ones.
 
     Raises:
@@ -45,9 +47,22 @@ def merge(existing: tuple[Tag, ...] | None, new: Sequence[Tag]) -> tuple[Tag, ..
     if not new:
         return existing
     by_key = {tag.key: tag for tag in (*(existing or ()), *new)}
-    if sum(not _is_reserved(key) for key in by_key) > MAX_TAGS_PER_SECRET:
-        raise InvalidParameterException(f"You can't attach more than {MAX_TAGS_PER_SECRET} tags to a secret.")
+    if sum(not _is_reserved(key) for key in by_key) > most:
+        raise InvalidParameterException(f"You can't attach more than {most} tags to a secret.")
     return tuple(by_key.values())
+
+
+def require_well_formed(new: Sequence[Tag]) -> None:
+    """Refuse tags that no secret could take.
+
+    Raises:
+        InvalidParameterException: a key is missing, reserved, or named twice.
+    """
+    keys = [tag.key for tag in new]
+    if not all(keys):
+        raise InvalidParameterException("You must specify a key for each tag.")
+    _require_unreserved(keys)
+    _require_distinct(keys)
 
 
 def remove(existing: tuple[Tag, ...] | None, keys: Sequence[str]) -> tuple[Tag, ...] | None:

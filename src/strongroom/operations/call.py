@@ -11,12 +11,14 @@ from strongroom import ids
 from strongroom.audit.record import service_event
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.vault import Vault
-from strongroom.domain import deletion, rotation, staging
+from strongroom.domain import deletion, kms_key, quotas, rotation, staging
 from strongroom.domain.principal import Principal
+from strongroom.domain.quotas import Quotas
 from strongroom.domain.replication import Replica, ReplicaStatus
 from strongroom.domain.secret import Secret, Version, touched
 from strongroom.domain.secret_value import SecretValue
 from strongroom.entropy import Entropy
+from strongroom.operations.secret_room import SecretRoom
 from strongroom.rotators.base import Rotators
 from strongroom.storage.base import Job, Transaction
 
@@ -43,6 +45,8 @@ class Call:
     entropy: Entropy
     regions: frozenset[str]
     rotators: Rotators
+    quotas: Quotas
+    room: SecretRoom
     found: Secret | None
     perform: Callable[[Any, Any], Any]
 
@@ -65,8 +69,10 @@ class Call:
 
         The caller has made sure that the version does not exist with a value.
         """
+        self.require_value_access(secret)
+        self._require_room_for_version(secret)
         before = self.tx.stages(secret)
-        after = staging.stage_new_version(before, version_id, labels)
+        after = staging.stage_new_version(before, version_id, labels, most=self.quotas.labels_per_secret)
         key = self.vault.encryption_key(
             self.tx, secret.kms_key_id, account_id=self.account_id, region=self.region, now=self.now
         )
@@ -78,6 +84,17 @@ class Call:
             self.tx.put_version(secret, replace(placeholder, sealed=sealed, kms_key_id=secret.kms_key_id))
         self.put_stages(secret, before, after)
         return after
+
+    def require_value_access(self, secret: Secret) -> None:
+        """Refuse another account's caller the value of a secret under the default key."""
+        kms_key.require_shareable(secret, self.principal.account_id)
+
+    def _require_room_for_version(self, secret: Secret) -> None:
+        count = self.tx.count_versions(secret)
+        if count >= self.quotas.versions_per_secret:
+            labelled = set(self.tx.stages(secret).values())
+            count -= len(deletion.prunable_versions(self.tx.list_versions(secret), labelled, self.now))
+            quotas.require_room_for_version(count, self.quotas)
 
     def put_stages(self, secret: Secret, before: dict[str, str], after: dict[str, str]) -> None:
         """Store moved labels, and plan the clean-up of versions that have none any more."""

@@ -78,7 +78,7 @@ def validate(request: CreateSecretRequest) -> None:
     if secret_value.is_given(request.secret_string, request.secret_binary):
         idempotency.require_token(request.client_request_token)
     secret_value.choose(request.secret_string, request.secret_binary)
-    tags.merge(None, domain_tags(request.tags or ()))
+    tags.require_well_formed(domain_tags(request.tags or ()))
     if request.cross_account_primary_arn is not None:
         _require_bare(request)
 
@@ -111,10 +111,11 @@ def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecretRespo
         last_changed_at=call.now,
         description=request.description or "",
         kms_key_id=request.kms_key_id or None,
-        tags=tags.merge(None, domain_tags(request.tags or ())),
+        tags=tags.merge(None, domain_tags(request.tags or ()), most=call.quotas.tags_per_secret),
         type=request.type or None,
         cross_account_primary=request.cross_account_primary_arn,
     )
+    call.room.require(call.tx, call.account_id, call.region, call.quotas)
     _check_key(call, secret)
     call.tx.insert_secret(secret)
     if secret.cross_account_primary is not None:

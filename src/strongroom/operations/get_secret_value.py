@@ -40,6 +40,7 @@ class GetSecretValueResponse(Response, kw_only=True):
 
 def get_secret_value(call: Call, request: GetSecretValueRequest) -> GetSecretValueResponse:
     secret = call.secret
+    call.require_value_access(secret)
     stages = call.tx.stages(secret)
     version_id = versions.wanted_version_id(stages, request.version_id, request.version_stage)
     found = call.tx.find_version(secret, version_id)

@@ -62,7 +62,9 @@ def rotate_secret(call: Call, request: RotateSecretRequest) -> RotateSecretRespo
         rotation.require_no_rotation_in_progress(stages, token)
         if is_new:
             call.tx.insert_version(secret, Version(token, call.now, kms_key_id=secret.kms_key_id))
-            call.put_stages(secret, stages, staging.attach(stages, token, [PENDING]))
+            call.put_stages(
+                secret, stages, staging.attach(stages, token, [PENDING], most=call.quotas.labels_per_secret)
+            )
     call.save(replace(secret, rotation=settings))
     return RotateSecretResponse(arn=secret.arn, name=secret.name, version_id=token)
 

@@ -22,11 +22,12 @@ class TagResourceRequest(Request, kw_only=True):
 
 
 def validate(request: TagResourceRequest) -> None:
-    tags.merge(None, domain_tags(request.tags))
+    tags.require_well_formed(domain_tags(request.tags))
 
 
 def tag_resource(call: Call, request: TagResourceRequest) -> None:
-    call.save(replace(call.secret, tags=tags.merge(call.secret.tags, domain_tags(request.tags))))
+    most = call.quotas.tags_per_secret
+    call.save(replace(call.secret, tags=tags.merge(call.secret.tags, domain_tags(request.tags), most=most)))
 
 
 OPERATION = Operation(

@@ -46,6 +46,7 @@ def update_secret_version_stage(
         request.version_stage,
         to_version=request.move_to_version_id,
         from_version=request.remove_from_version_id,
+        most=call.quotas.labels_per_secret,
     )
     if after != before:
         call.put_stages(secret, before, after)

@@ -68,6 +68,9 @@ class SqlTransaction:
     def delete_secret(self, secret: Secret) -> None:
         self._change("delete_secret", {"arn": secret.arn})
 
+    def count_secrets(self, account_id: str, region: str) -> int:
+        return int(self._run("count_secrets", {"account_id": account_id, "region": region})[0][0])
+
     def list_secrets(
         self,
         account_id: str,

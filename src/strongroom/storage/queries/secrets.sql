@@ -24,6 +24,9 @@ cross_account_primary = :cross_account_primary, rotation = :rotation WHERE arn =
 -- delete_secret --
 DELETE FROM secrets WHERE arn = :arn
 
+-- count_secrets --
+SELECT COUNT(*) FROM secrets WHERE account_id = :account_id AND region = :region
+
 -- list_by_name_first --
 SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region
 ORDER BY name LIMIT :row_limit
