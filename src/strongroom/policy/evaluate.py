@@ -5,6 +5,9 @@ Rules:
 - Another account's secret needs a resource policy that allows the caller; without one the answer is a
   denial, whether or not the secret exists (recorded: authorization comes before existence).
 - Nothing else is allowed.
+
+How a denial ends (recorded): it names the kind of policy that lacks an Allow, or that holds a Deny. What
+the policies of a secret say to this is in `decision`.
 """
 
 from __future__ import annotations
@@ -13,22 +16,38 @@ from dataclasses import dataclass
 
 from strongroom.domain.principal import Principal, root_arn
 from strongroom.errors import AccessDeniedException
+from strongroom.policy.document import PolicyKind, Statement
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Allowed, or why not; the reason ends the denial's sentence."""
+    """Allowed, or why not; the reason ends the denial's sentence.
+
+    `statement` is the one that decided, if one did: for operators, never for the wire.
+    """
 
     allowed: bool
     reason: str = ""
+    statement: Statement | None = None
 
 
 def decide(principal: Principal, *, action: str, resource_account: str) -> Decision:
     if principal.account_id != resource_account:
-        return Decision(allowed=False, reason=f"because no resource-based policy allows the {action} action")
+        return not_allowed(PolicyKind.RESOURCE, action)
     if principal.arn == root_arn(principal.account_id):
         return Decision(allowed=True)
-    return Decision(allowed=False, reason=f"because no identity-based policy allows the {action} action")
+    return not_allowed(PolicyKind.IDENTITY, action)
+
+
+def not_allowed(kind: PolicyKind, action: str) -> Decision:
+    """Return the denial for want of an Allow."""
+    return Decision(allowed=False, reason=f"because no {kind} allows the {action} action")
+
+
+def denied_by(kind: PolicyKind, statement: Statement) -> Decision:
+    """Return the denial by an explicit Deny."""
+    article = "an" if kind is PolicyKind.IDENTITY else "a"
+    return Decision(allowed=False, reason=f"with an explicit deny in {article} {kind}", statement=statement)
 
 
 def require_allowed(decision: Decision, principal: Principal, *, action: str, resource_as_sent: str | None) -> None:
