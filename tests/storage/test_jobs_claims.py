@@ -90,6 +90,17 @@ def test_a_job_put_again_outdates_its_holder_and_starts_afresh(storage):
     assert claim(storage, NOW + SECOND) == make_job(run_at=NOW + SECOND, fence=3, attempts=1)
 
 
+def test_a_worker_that_starts_again_lets_go_of_what_it_held_and_of_nothing_else(storage):
+    put(storage, make_job("a"), make_job("b"))
+    mine, theirs = claim(storage, owner="node/0"), claim(storage, owner="node/00")
+    storage.write(lambda tx: tx.release_jobs("node/0"))
+    again = claim(storage, owner="node/0")
+    assert (again.subject, again.fence) == (mine.subject, mine.fence + 1)
+    assert claim(storage) is None
+    assert storage.write(lambda tx: tx.finish_job(mine)) is False
+    assert storage.write(lambda tx: tx.finish_job(theirs)) is True
+
+
 def test_a_deleted_job_is_gone_for_its_holder_too(storage):
     put(storage, make_job("gone"), make_job("spared", run_at=NOW + SECOND))
     held = claim(storage)

@@ -318,6 +318,7 @@ CHANGES = {
     "claim_job": lambda tx: tx.claim_job("me", NOW, NOW + MINUTE),
     "finish_job": lambda tx: tx.finish_job(make_job()),
     "retry_job": lambda tx: tx.retry_job(make_job(), NOW, "why"),
+    "release_jobs": lambda tx: tx.release_jobs("me"),
     "delete_job": lambda tx: tx.delete_job("purge", "x"),
     "insert_tombstone": lambda tx: tx.insert_tombstone(Tombstone(ACCOUNT_ID, REGION, "arn", "n", 1, NOW)),
     "put_trail_head": lambda tx: tx.put_trail_head(TrailHead("t", 1, ""), NOW),
@@ -325,7 +326,7 @@ CHANGES = {
 
 
 def test_the_table_of_changes_names_every_verb_that_changes_something():
-    changing = re.compile(r"(insert|put|delete|record|claim|finish|retry)_")
+    changing = re.compile(r"(insert|put|delete|record|claim|finish|retry|release)_")
     verbs = {name for name in vars(Transaction) if changing.match(name)}
     assert verbs == CHANGES.keys()
 

@@ -270,6 +270,9 @@ class SqlTransaction:
         params = {"kind": job.kind, "subject": job.subject, "fence": job.fence}
         return bool(self._change("retry_job", params | {"run_at": to_micros(run_at), "last_error": error}))
 
+    def release_jobs(self, owner: str) -> None:
+        self._change("release_jobs", {"owner": owner})
+
     def delete_job(self, kind: str, subject: str) -> None:
         self._change("delete_job", {"kind": kind, "subject": subject})
 

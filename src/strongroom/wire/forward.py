@@ -35,6 +35,7 @@ class Writer:
         self._path = path
         self._answer = answer
         self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -47,19 +48,36 @@ class Writer:
             self._server.close()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        for connection in list(self._connections):
+            connection.close()
+            with contextlib.suppress(ConnectionError):
+                await connection.wait_closed()
         self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        self._connections.add(writer)
+        try:
             while True:
                 number, request = _requests.decode(await _read_frame(reader))
                 task = asyncio.create_task(self._answer_one(number, request, writer))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-        writer.close()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        except msgspec.MsgspecError:
+            logger.exception("What a worker sent is not a request; its connection is closed")
+        finally:
+            self._connections.discard(writer)
+            writer.close()
 
     async def _answer_one(self, number: int, request: HttpRequest, writer: asyncio.StreamWriter) -> None:
-        answer = await self._answer(request)
+        try:
+            answer = await self._answer(request)
+        except Exception:
+            # Its worker must not wait for ever, and learns from this that there is no answer.
+            logger.exception("A forwarded request could not be answered; its connection is closed")
+            writer.close()
+            return
         with contextlib.suppress(ConnectionError):
             _write_frame(writer, _encode((number, answer)))
             await writer.drain()
@@ -85,13 +103,16 @@ class Link:
         """
         try:
             writer = await self._connected()
-            self._number += 1
-            number = self._number
-            waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
-            _write_frame(writer, _encode((number, request)))
-            await writer.drain()
         except OSError as error:
             raise ServiceUnavailableException("The writing process of this server is not reachable.") from error
+        self._number += 1
+        number = self._number
+        try:
+            # Not drained: should the connection be lost after this, the listener tells whoever waits.
+            _write_frame(writer, _encode((number, request)))
+        except (OSError, RuntimeError) as error:  # uvloop's word for a closed connection is RuntimeError
+            raise ServiceUnavailableException("The writing process of this server went away.") from error
+        waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
         answer: Answer = await waiting
         return answer
 
@@ -105,12 +126,20 @@ class Link:
             return writer
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        try:
             while True:
                 number, answer = _answers.decode(await _read_frame(reader))
-                waiting = self._waiting.pop(number)
-                if not waiting.done():
+                waiting = self._waiting.pop(number, None)
+                if waiting is not None and not waiting.done():
                     waiting.set_result(answer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        except msgspec.MsgspecError:
+            logger.exception("What the writing process sent is not an answer; the connection is closed")
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
         if self._writer is not None:
             self._writer.close()
         self._writer = None

@@ -4,6 +4,7 @@ Rules:
 - A job is claimed under a lease; each claim raises its fence. The work and the end of the job are one
   transaction that holds only while the fence is still the claim's: a worker that was overtaken changes
   nothing.
+- A worker that starts lets go of what it held when it was killed: nobody else bears its name.
 - A job that fails is tried again later, waiting twice as long each time, up to five minutes.
 - The clock is the caller's; the runner sleeps until the next job falls due, at most a second, and is
   woken by every change.
@@ -109,11 +110,20 @@ class Runner:
             self._storage.write(lambda tx: tx.retry_job(job, now + delay, name))
 
     def _run(self) -> None:
+        self._try(self._release)
         while not self._stopping.is_set():
             self._changed.clear()
-            try:
-                self.run_due()
-            except Exception:  # the thread must not end, or nothing is ever purged
-                logger.exception("The jobs cannot be run now")
+            self._try(self.run_due)
             self._changed.wait(POLL_SECONDS)
             self._stopping.wait(PAUSE_SECONDS)
+
+    def _release(self) -> None:
+        self._storage.write(lambda tx: tx.release_jobs(self._owner))
+
+    @staticmethod
+    def _try(work: Callable[[], object]) -> None:
+        """Do it; the thread must not end, or nothing is ever purged."""
+        try:
+            work()
+        except Exception:
+            logger.exception("The jobs cannot be run now")

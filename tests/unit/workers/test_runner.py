@@ -208,6 +208,18 @@ def test_a_crashed_workers_job_runs_when_its_lease_has_ended(runner, storage, wo
     assert len(work.runs) == 1
 
 
+def test_a_worker_that_was_killed_and_started_again_does_not_wait_for_its_own_lease(runner, storage, work):
+    put(storage, "a")
+    storage.write(lambda tx: tx.claim_job("node/0", NOW, NOW + LEASE))
+    ran = threading.Event()
+    work.before_finishing = ran.set
+    runner.start()
+    try:
+        assert ran.wait(WAIT_SECONDS)
+    finally:
+        runner.stop()
+
+
 def test_a_wake_runs_what_has_fallen_due_and_stop_ends_the_thread(runner, storage, work):
     ran = threading.Event()
     work.before_finishing = ran.set

@@ -31,6 +31,10 @@ DELETE FROM jobs WHERE kind = :kind AND subject = :subject AND fence = :fence RE
 UPDATE jobs SET run_at = :run_at, last_error = :last_error, lease_owner = NULL, lease_until = NULL
 WHERE kind = :kind AND subject = :subject AND fence = :fence RETURNING fence
 
+-- release_jobs --
+-- What a worker held when it died; at its next start nobody works on it
+UPDATE jobs SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = :owner
+
 -- delete_job --
 DELETE FROM jobs WHERE kind = :kind AND subject = :subject
 
