@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from strongroom.operations import OPERATIONS
 from support.deployment import token
 from support.refusals import INVALID_NAME, access_denied, refusal
@@ -166,40 +164,40 @@ def test_every_operation_is_recorded_above():
     assert covered == OPERATIONS.keys()
 
 
-@pytest.mark.parametrize(
-    ("operation", "members", "code"),
-    [
-        ("GetSecretValue", {"SecretId": "absent"}, "ResourceNotFoundException"),
-        ("GetSecretValue", {"SecretId": "gone"}, "InvalidRequestException"),
-        ("CreateSecret", {"Name": "app/db", "SecretString": SECRET}, "InvalidRequestException"),
-        (
-            "CreateSecret",
-            {"Name": "app/db", "SecretString": SECRET, "ClientRequestToken": token(9)},
-            "ResourceExistsException",
-        ),
-        (
-            "PutSecretValue",
-            {"SecretId": "app/db", "SecretString": SECRET, "ClientRequestToken": token(1)},
-            "ResourceExistsException",
-        ),
-        ("UpdateSecret", {"SecretId": "app/db", "KmsKeyId": "alias/absent"}, "EncryptionFailure"),
-        ("DeleteSecret", {"SecretId": "app/db", "RecoveryWindowInDays": 3}, "InvalidParameterException"),
-        ("ListSecrets", {"NextToken": "junk"}, "InvalidNextTokenException"),
-        ("TagResource", {"SecretId": "bad name", "Tags": TAGS}, "ValidationException"),
-    ],
-)
-def test_a_refusal_has_one_record_with_its_code_and_text(deployment, operation, members, code):
+REFUSALS = [
+    ("GetSecretValue", {"SecretId": "absent"}, "ResourceNotFoundException"),
+    ("GetSecretValue", {"SecretId": "gone"}, "InvalidRequestException"),
+    ("CreateSecret", {"Name": "app/db", "SecretString": SECRET}, "InvalidRequestException"),
+    (
+        "CreateSecret",
+        {"Name": "app/db", "SecretString": SECRET, "ClientRequestToken": token(9)},
+        "ResourceExistsException",
+    ),
+    (
+        "PutSecretValue",
+        {"SecretId": "app/db", "SecretString": SECRET, "ClientRequestToken": token(1)},
+        "ResourceExistsException",
+    ),
+    ("UpdateSecret", {"SecretId": "app/db", "KmsKeyId": "alias/absent"}, "EncryptionFailure"),
+    ("DeleteSecret", {"SecretId": "app/db", "RecoveryWindowInDays": 3}, "InvalidParameterException"),
+    ("ListSecrets", {"NextToken": "junk"}, "InvalidNextTokenException"),
+    ("TagResource", {"SecretId": "bad name", "Tags": TAGS}, "ValidationException"),
+]
+
+
+def test_a_refusal_has_one_record_with_its_code_and_text(deployment):
     deployment.create("app/db", "v")
     deployment.create("gone", "v")
     deployment.call("DeleteSecret", SecretId="gone")
-    seen = len(deployment.trail())
-    refused = refusal(deployment, operation, **members)
-    record = only_record(deployment, seen)
-    assert record["eventName"] == operation
-    assert (record["errorCode"], record["errorMessage"]) == refused
-    assert record["errorCode"] == code
-    assert record["responseElements"] is None
-    assert SECRET not in str(record)
+    for operation, members, code in REFUSALS:
+        seen = len(deployment.trail())
+        refused = refusal(deployment, operation, **members)
+        record = only_record(deployment, seen)
+        assert record["eventName"] == operation
+        assert (record["errorCode"], record["errorMessage"]) == refused
+        assert (operation, record["errorCode"]) == (operation, code)
+        assert record["responseElements"] is None
+        assert SECRET not in str(record)
 
 
 def test_a_denial_is_recorded_under_cloudtrails_name_for_it_with_the_stranger_as_caller(deployment):

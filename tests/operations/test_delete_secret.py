@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from support.clock import NOW
 from support.deployment import VALUE, token
 from support.refusals import INVALID_NAME, MARKED_FOR_DELETION, NAME_SCHEDULED, SECRET_NOT_FOUND, refusal
@@ -20,22 +18,21 @@ FORCE_AND_WINDOW = (
 )
 
 
-@pytest.mark.parametrize(
-    ("members", "days"),
-    [
+def test_the_deletion_date_is_the_end_of_the_window(deployment):
+    windows: list[tuple[dict[str, object], int]] = [
         ({}, 30),
         ({"RecoveryWindowInDays": 7}, 7),
         ({"RecoveryWindowInDays": 30}, 30),
         ({"RecoveryWindowInDays": 12, "ForceDeleteWithoutRecovery": False}, 12),
         ({"ForceDeleteWithoutRecovery": False}, 30),
         ({"ForceDeleteWithoutRecovery": True}, 0),
-    ],
-)
-def test_the_deletion_date_is_the_end_of_the_window(deployment, members, days):
-    arn = deployment.create()
-    answer = deployment.call("DeleteSecret", SecretId="app/db", **members)
-    assert answer == {"ARN": arn, "Name": "app/db", "DeletionDate": START + 2 + days * DAY}
-    assert deployment.call("DescribeSecret", SecretId=arn)["DeletedDate"] == answer["DeletionDate"]
+    ]
+    for number, (members, days) in enumerate(windows):
+        arn = deployment.create(f"s{number}")
+        answer = deployment.call("DeleteSecret", SecretId=f"s{number}", **members)
+        date = deployment.clock.now().timestamp() + days * DAY
+        assert answer == {"ARN": arn, "Name": f"s{number}", "DeletionDate": date}
+        assert deployment.call("DescribeSecret", SecretId=arn)["DeletedDate"] == date
 
 
 def test_recovery_window_rejects_days_out_of_range_and_force(deployment):

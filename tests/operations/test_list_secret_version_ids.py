@@ -72,19 +72,17 @@ def test_a_secret_without_a_value_has_an_empty_list(deployment):
     assert listed(deployment) == {"ARN": arn, "Name": "app/db", "Versions": []}
 
 
-@pytest.mark.parametrize(
-    ("members", "expected"),
-    [
+def test_pages_hold_every_version_once(five_versions):
+    cases: list[tuple[dict[str, Any], list[list[int]]]] = [
         ({}, [[4, 5]]),
         ({"MaxResults": 1}, [[4], [5]]),
         ({"MaxResults": 2}, [[4, 5]]),
         ({"IncludeDeprecated": True, "MaxResults": 2}, [[1, 2], [3, 4], [5]]),
         ({"IncludeDeprecated": True, "MaxResults": 5}, [[1, 2, 3, 4, 5]]),
         ({"IncludeDeprecated": True, "MaxResults": 100}, [[1, 2, 3, 4, 5]]),
-    ],
-)
-def test_pages_hold_every_version_once(five_versions, members, expected):
-    assert pages(five_versions, **members) == expected
+    ]
+    for members, expected in cases:
+        assert (members, pages(five_versions, **members)) == (members, expected)
 
 
 def test_versions_of_one_instant_are_paged_one_by_one(deployment):

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from support.deployment import VALUE, token
 from support.refusals import (
     BOTH_VALUES,
@@ -13,12 +11,12 @@ from support.refusals import (
 )
 
 
-def labels_after(deployment, *puts: tuple[str, ...]):
+def labels_after(deployment, name, *puts: tuple[str, ...]):
     """Create a secret, put versions 2, 3, ... with the labels given, and return version number to labels."""
-    deployment.create("app/db", "value 1")
+    deployment.create(name)
     for number, labels in enumerate(puts, start=2):
-        deployment.put("app/db", number, None, *labels)
-    stages = deployment.stages("app/db")
+        deployment.put(name, number, None, *labels)
+    stages = deployment.stages(name)
     return {int(version_id[:8]): labels for version_id, labels in stages.items()}
 
 
@@ -29,71 +27,58 @@ def test_the_answer_names_the_version_and_the_labels_now_on_it(deployment):
     assert set(deployment.put("app/db", 3, "v", "A", "B", "A")["VersionStages"]) == {"A", "B"}
 
 
-@pytest.mark.parametrize(
-    ("puts", "expected"),
-    [
-        pytest.param([()], {1: {"AWSPREVIOUS"}, 2: {"AWSCURRENT"}}, id="a new current demotes the old one"),
-        pytest.param([(), ()], {2: {"AWSPREVIOUS"}, 3: {"AWSCURRENT"}}, id="the one before the previous is deprecated"),
-        pytest.param([("K",)], {1: {"AWSCURRENT"}, 2: {"K"}}, id="a custom label leaves AWSCURRENT alone"),
-        pytest.param(
-            [("one", "two", "three"), ("one", "two")],
-            {1: {"AWSCURRENT"}, 2: {"three"}, 3: {"one", "two"}},
-            id="labels are taken from whoever had them, the rest stay",
-        ),
-        pytest.param(
-            [("one", "two"), ("one", "two", "three")],
-            {1: {"AWSCURRENT"}, 3: {"one", "two", "three"}},
-            id="a version robbed of all labels is deprecated",
-        ),
-        pytest.param(
-            [("AWSCURRENT", "K")], {1: {"AWSPREVIOUS"}, 2: {"AWSCURRENT", "K"}}, id="AWSCURRENT with a custom label"
-        ),
-        pytest.param(
-            [("AWSCURRENT", "K"), ()],
-            {2: {"AWSPREVIOUS", "K"}, 3: {"AWSCURRENT"}},
-            id="custom labels stay on a demoted version",
-        ),
-        pytest.param(
-            [("AWSCURRENT", "K"), ("AWSCURRENT", "K")],
-            {2: {"AWSPREVIOUS"}, 3: {"AWSCURRENT", "K"}},
-            id="a label is on one version at most",
-        ),
-        pytest.param(
-            [("K",), (), ()], {2: {"K"}, 3: {"AWSPREVIOUS"}, 4: {"AWSCURRENT"}}, id="a custom label pins a version"
-        ),
-        pytest.param([("AWSPENDING",)], {1: {"AWSCURRENT"}, 2: {"AWSPENDING"}}, id="a pending version"),
-        pytest.param(
-            [("AWSPENDING",), ()],
-            {1: {"AWSPREVIOUS"}, 3: {"AWSCURRENT"}},
-            id="a new current abandons a rotation",
-        ),
-        pytest.param(
-            [("AWSCURRENT", "AWSPENDING"), ("AWSPENDING",)],
-            {1: {"AWSPREVIOUS"}, 2: {"AWSCURRENT"}, 3: {"AWSPENDING"}},
-            id="AWSPENDING moves off the current version",
-        ),
-        pytest.param(
-            [("AWSCURRENT", "AWSPENDING"), ()],
-            {2: {"AWSPREVIOUS"}, 3: {"AWSCURRENT"}},
-            id="AWSPENDING on the old current disappears",
-        ),
-        pytest.param(
-            [("AWSPENDING",), ("K",)],
-            {1: {"AWSCURRENT"}, 2: {"AWSPENDING"}, 3: {"K"}},
-            id="a custom label does not abandon a rotation",
-        ),
-        pytest.param(
-            [(), ("AWSPREVIOUS",)], {2: {"AWSCURRENT"}, 3: {"AWSPREVIOUS"}}, id="AWSPREVIOUS can be asked for"
-        ),
-        pytest.param(
-            [("AWSSOMETHING", "awscurrent")],
-            {1: {"AWSCURRENT"}, 2: {"AWSSOMETHING", "awscurrent"}},
-            id="any text is a label",
-        ),
-    ],
-)
-def test_labels_after_puts(deployment, puts, expected):
-    assert labels_after(deployment, *puts) == expected
+LABELS_AFTER_PUTS = [
+    ("a new current demotes the old one", [()], {1: {"AWSPREVIOUS"}, 2: {"AWSCURRENT"}}),
+    ("the one before the previous is deprecated", [(), ()], {2: {"AWSPREVIOUS"}, 3: {"AWSCURRENT"}}),
+    ("a custom label leaves AWSCURRENT alone", [("K",)], {1: {"AWSCURRENT"}, 2: {"K"}}),
+    (
+        "labels are taken from whoever had them, the rest stay",
+        [("one", "two", "three"), ("one", "two")],
+        {1: {"AWSCURRENT"}, 2: {"three"}, 3: {"one", "two"}},
+    ),
+    (
+        "a version robbed of all labels is deprecated",
+        [("one", "two"), ("one", "two", "three")],
+        {1: {"AWSCURRENT"}, 3: {"one", "three", "two"}},
+    ),
+    ("AWSCURRENT with a custom label", [("AWSCURRENT", "K")], {1: {"AWSPREVIOUS"}, 2: {"AWSCURRENT", "K"}}),
+    (
+        "custom labels stay on a demoted version",
+        [("AWSCURRENT", "K"), ()],
+        {2: {"AWSPREVIOUS", "K"}, 3: {"AWSCURRENT"}},
+    ),
+    (
+        "a label is on one version at most",
+        [("AWSCURRENT", "K"), ("AWSCURRENT", "K")],
+        {2: {"AWSPREVIOUS"}, 3: {"AWSCURRENT", "K"}},
+    ),
+    ("a custom label pins a version", [("K",), (), ()], {2: {"K"}, 3: {"AWSPREVIOUS"}, 4: {"AWSCURRENT"}}),
+    ("a pending version", [("AWSPENDING",)], {1: {"AWSCURRENT"}, 2: {"AWSPENDING"}}),
+    ("a new current abandons a rotation", [("AWSPENDING",), ()], {1: {"AWSPREVIOUS"}, 3: {"AWSCURRENT"}}),
+    (
+        "AWSPENDING moves off the current version",
+        [("AWSCURRENT", "AWSPENDING"), ("AWSPENDING",)],
+        {1: {"AWSPREVIOUS"}, 2: {"AWSCURRENT"}, 3: {"AWSPENDING"}},
+    ),
+    (
+        "AWSPENDING on the old current disappears",
+        [("AWSCURRENT", "AWSPENDING"), ()],
+        {2: {"AWSPREVIOUS"}, 3: {"AWSCURRENT"}},
+    ),
+    (
+        "a custom label does not abandon a rotation",
+        [("AWSPENDING",), ("K",)],
+        {1: {"AWSCURRENT"}, 2: {"AWSPENDING"}, 3: {"K"}},
+    ),
+    ("AWSPREVIOUS can be asked for", [(), ("AWSPREVIOUS",)], {2: {"AWSCURRENT"}, 3: {"AWSPREVIOUS"}}),
+    ("any text is a label", [("AWSSOMETHING", "awscurrent")], {1: {"AWSCURRENT"}, 2: {"AWSSOMETHING", "awscurrent"}}),
+]
+"""A rule, the labels of puts 2, 3, ... of a secret, and the labels of each version after them."""
+
+
+def test_labels_after_puts(deployment):
+    for number, (rule, puts, expected) in enumerate(LABELS_AFTER_PUTS):
+        assert (rule, labels_after(deployment, f"s{number}", *puts)) == (rule, expected)
 
 
 def test_the_first_value_of_a_secret_takes_awscurrent_whatever_it_asks_for(deployment):

@@ -1,7 +1,8 @@
 """Behaviour of AWS that emulators get wrong or leave out: one test per trap, its number in the docstring.
 
 Traps about operations that do not exist yet (28 and 30, and RotateSecret's part of 8) are not here; those
-about HTTP are in the tests of `wire`.
+about HTTP are in the tests of `wire`. What depends on the database is tested on both databases next to its
+operation; here one is enough.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from support.refusals import (
     version_deleted,
     version_not_found,
 )
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 ILLEGAL = "InvalidParameterException"
 

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from support.deployment import token
 from support.refusals import (
     BOTH_VALUES,
@@ -109,12 +107,12 @@ def test_a_value_needs_a_token_and_is_text_or_bytes(deployment):
     assert refusal(deployment, "UpdateSecret", SecretId="app/db", **both) == BOTH_VALUES
 
 
-@pytest.mark.parametrize("members", [{}, {"Description": "d"}, {"SecretString": "v", "ClientRequestToken": token(2)}])
-def test_the_secret_must_exist_and_not_be_scheduled(deployment, members):
-    assert refusal(deployment, "UpdateSecret", SecretId="app/db", **members) == SECRET_NOT_FOUND
+def test_the_secret_must_exist_and_not_be_scheduled(deployment):
     deployment.create()
     deployment.call("DeleteSecret", SecretId="app/db")
-    assert refusal(deployment, "UpdateSecret", SecretId="app/db", **members) == MARKED_FOR_DELETION
+    for members in ({}, {"Description": "d"}, {"SecretString": "v", "ClientRequestToken": token(2)}):
+        assert refusal(deployment, "UpdateSecret", SecretId="absent", **members) == SECRET_NOT_FOUND
+        assert refusal(deployment, "UpdateSecret", SecretId="app/db", **members) == MARKED_FOR_DELETION
 
 
 def test_a_type_is_refused_never_ignored(deployment):

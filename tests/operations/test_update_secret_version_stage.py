@@ -55,52 +55,58 @@ def not_there(label, number):
     return ILLEGAL, f"Version stage {label} not found in version {token(number)}"
 
 
-@pytest.fixture
-def three_versions(deployment):
-    """Version 1 is previous, 2 current with L and PENDING, 3 has K."""
+def create_three_versions(deployment):
+    """Create a secret as BEFORE has it."""
     deployment.create()
     deployment.put("app/db", 2, None, "AWSCURRENT", "L", "AWSPENDING")
     deployment.put("app/db", 3, None, "K")
+
+
+@pytest.fixture
+def three_versions(deployment):
+    create_three_versions(deployment)
     return deployment
 
 
 BEFORE = {1: {"AWSPREVIOUS"}, 2: {"AWSCURRENT", "L", "AWSPENDING"}, 3: {"K"}}
 
 
-@pytest.mark.parametrize(
-    ("label", "to", "source", "after"),
-    [
-        pytest.param("NEW", 3, None, BEFORE | {3: {"K", "NEW"}}, id="L on nobody: attached"),
-        pytest.param("L", 3, 2, BEFORE | {2: {"AWSCURRENT", "AWSPENDING"}, 3: {"K", "L"}}, id="from H: moved"),
-        pytest.param("L", 2, None, BEFORE, id="already there"),
-        pytest.param("L", 2, 2, BEFORE, id="already there, and H named"),
-        pytest.param("AWSCURRENT", 2, None, BEFORE, id="AWSCURRENT already there"),
-        pytest.param("L", None, 2, BEFORE | {2: {"AWSCURRENT", "AWSPENDING"}}, id="from H to nobody: removed"),
-        pytest.param("K", None, 3, {1: BEFORE[1], 2: BEFORE[2]}, id="the last label removed: deprecated"),
-        pytest.param("AWSPREVIOUS", None, 1, {2: BEFORE[2], 3: BEFORE[3]}, id="AWSPREVIOUS may be removed"),
-        pytest.param(
-            "AWSPENDING", 3, 2, BEFORE | {2: {"AWSCURRENT", "L"}, 3: {"K", "AWSPENDING"}}, id="AWSPENDING moves"
-        ),
-        pytest.param(
-            "AWSCURRENT",
-            3,
-            2,
-            {2: {"AWSPREVIOUS", "L", "AWSPENDING"}, 3: {"AWSCURRENT", "K"}},
-            id="AWSCURRENT moves: H becomes previous, all other labels stay",
-        ),
-        pytest.param(
-            "AWSCURRENT",
-            1,
-            2,
-            {1: {"AWSCURRENT"}, 2: {"AWSPREVIOUS", "L", "AWSPENDING"}, 3: {"K"}},
-            id="roll-back: current and previous change places",
-        ),
-    ],
-)
-def test_a_label_moves(three_versions, label, to, source, after):
-    answer = move(three_versions, label, to=to, source=source)
-    assert answer.keys() == {"ARN", "Name"}
-    assert stages(three_versions) == after
+MOVES = [
+    ("L on nobody: attached", "NEW", 3, None, BEFORE | {3: {"K", "NEW"}}),
+    ("from H: moved", "L", 3, 2, BEFORE | {2: {"AWSCURRENT", "AWSPENDING"}, 3: {"K", "L"}}),
+    ("already there", "L", 2, None, BEFORE),
+    ("already there, and H named", "L", 2, 2, BEFORE),
+    ("AWSCURRENT already there", "AWSCURRENT", 2, None, BEFORE),
+    ("from H to nobody: removed", "L", None, 2, BEFORE | {2: {"AWSCURRENT", "AWSPENDING"}}),
+    ("the last label removed: deprecated", "K", None, 3, {1: BEFORE[1], 2: BEFORE[2]}),
+    ("AWSPREVIOUS may be removed", "AWSPREVIOUS", None, 1, {2: BEFORE[2], 3: BEFORE[3]}),
+    ("AWSPENDING moves", "AWSPENDING", 3, 2, BEFORE | {2: {"AWSCURRENT", "L"}, 3: {"K", "AWSPENDING"}}),
+    (
+        "AWSCURRENT moves: H becomes previous, all other labels stay",
+        "AWSCURRENT",
+        3,
+        2,
+        {2: {"AWSPREVIOUS", "L", "AWSPENDING"}, 3: {"AWSCURRENT", "K"}},
+    ),
+    (
+        "roll-back: current and previous change places",
+        "AWSCURRENT",
+        1,
+        2,
+        {1: {"AWSCURRENT"}, 2: {"AWSPREVIOUS", "L", "AWSPENDING"}, 3: {"K"}},
+    ),
+]
+"""A row of the case table, label, destination, source, and the labels of each version after the move."""
+
+
+def test_a_label_moves(deployment):
+    for rule, label, to, source, after in MOVES:
+        create_three_versions(deployment)
+        answer = move(deployment, label, to=to, source=source)
+        assert answer.keys() == {"ARN", "Name"}
+        assert (rule, stages(deployment)) == (rule, after)
+        deployment.call("DeleteSecret", SecretId="app/db", ForceDeleteWithoutRecovery=True)
+        deployment.run_jobs()
 
 
 def test_a_move_against_the_rules_is_refused_and_changes_nothing(three_versions):
