@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from strongroom.domain import secret_value
 from strongroom.domain.secret_value import SecretValue
 from strongroom.errors import InvalidRequestException, ResourceExistsException
 
@@ -28,6 +29,18 @@ def require_token(token: str | None) -> str:
     if token is None:
         raise InvalidRequestException(TOKEN_REQUIRED)
     return token
+
+
+def require_sound_write(token: str | None, text: str | None, binary: bytes | None, *, always: bool = False) -> None:
+    """Check the token and the value of a request, in AWS's order: size, token, one value only.
+
+    The token is needed where there is a value, and `always` where the operation exists to write one.
+    Errors: as `secret_value.require_size`, `require_token`, `secret_value.choose`.
+    """
+    secret_value.require_size(text)
+    if always or secret_value.is_given(text, binary):
+        require_token(token)
+    secret_value.choose(text, binary)
 
 
 def require_replay(token: str, arn: str, *, stored: SecretValue | None, given: SecretValue | None) -> None:

@@ -60,22 +60,27 @@ def choose(text: str | None, binary: bytes | None) -> SecretValue | None:
 
     Raises:
         InvalidParameterException: both members are present (reported from the real service).
-        ValidationException: the text is longer than 65,536 bytes in UTF-8; the limit on the member
-            counts characters, the quota counts bytes, and the quota decides.
     """
     if text is not None and binary is not None:
         raise InvalidParameterException(
             "You can't specify both a binary secret value and a string secret value in the same secret."
         )
     if text is not None:
-        value = SecretValue.from_text(text)
-        if len(value.reveal()) > MAX_VALUE_BYTES:
-            raise ValidationException(
-                "1 validation error detected: Value at 'secretString' failed to satisfy constraint: "
-                f"Member must have length less than or equal to {MAX_VALUE_BYTES}"
-            )
-        return value
+        return SecretValue.from_text(text)
     return None if binary is None else SecretValue.from_bytes(binary)
+
+
+def require_size(text: str | None) -> None:
+    """Refuse text of more than 65,536 bytes in UTF-8: the member's limit counts characters, the quota bytes.
+
+    Raises:
+        ValidationException: as for any other violated limit of a member.
+    """
+    if text is not None and len(text.encode()) > MAX_VALUE_BYTES:
+        raise ValidationException(
+            "1 validation error detected: Value at 'secretString' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {MAX_VALUE_BYTES}"
+        )
 
 
 def is_given(text: str | None, binary: bytes | None) -> bool:

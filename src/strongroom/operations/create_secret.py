@@ -75,9 +75,7 @@ class CreateSecretResponse(Response, kw_only=True):
 
 
 def validate(request: CreateSecretRequest) -> None:
-    if secret_value.is_given(request.secret_string, request.secret_binary):
-        idempotency.require_token(request.client_request_token)
-    secret_value.choose(request.secret_string, request.secret_binary)
+    idempotency.require_sound_write(request.client_request_token, request.secret_string, request.secret_binary)
     tags.require_well_formed(domain_tags(request.tags or ()))
     if request.cross_account_primary_arn is not None:
         _require_bare(request)

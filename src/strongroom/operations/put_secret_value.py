@@ -44,8 +44,9 @@ class PutSecretValueResponse(Response, kw_only=True):
 
 
 def validate(request: PutSecretValueRequest) -> None:
-    idempotency.require_token(request.client_request_token)
-    secret_value.require(secret_value.choose(request.secret_string, request.secret_binary))
+    text, binary = request.secret_string, request.secret_binary
+    idempotency.require_sound_write(request.client_request_token, text, binary, always=True)
+    secret_value.require(secret_value.choose(text, binary))
 
 
 def put_secret_value(call: Call, request: PutSecretValueRequest) -> PutSecretValueResponse:

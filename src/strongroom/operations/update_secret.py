@@ -59,9 +59,7 @@ class UpdateSecretResponse(Response, kw_only=True):
 
 
 def validate(request: UpdateSecretRequest) -> None:
-    if secret_value.is_given(request.secret_string, request.secret_binary):
-        idempotency.require_token(request.client_request_token)
-    secret_value.choose(request.secret_string, request.secret_binary)
+    idempotency.require_sound_write(request.client_request_token, request.secret_string, request.secret_binary)
 
 
 def update_secret(call: Call, request: UpdateSecretRequest) -> UpdateSecretResponse:
@@ -72,22 +70,26 @@ def update_secret(call: Call, request: UpdateSecretRequest) -> UpdateSecretRespo
         secret = replace(secret, type=request.type or None)
     if request.description is not None:
         secret = replace(secret, description=request.description)
+    value = secret_value.choose(request.secret_string, request.secret_binary)
+    version_id = request.client_request_token if value is not None else None
+    is_repeated = value is not None and _is_repeated(call, secret, str(version_id), value)
     if request.kms_key_id is not None:
         secret = _change_key(call, secret, request.kms_key_id or None)
-    value = secret_value.choose(request.secret_string, request.secret_binary)
-    version_id = None if value is None else _put_value(call, secret, request, value)
-    call.save_after_write(secret, version_id or "", call.tx.stages(secret))
+    if value is not None and not is_repeated:
+        stages = call.add_version(secret, str(version_id), value, None)
+        call.save_after_write(secret, str(version_id), stages)
+    else:
+        call.save(secret)
     return UpdateSecretResponse(arn=secret.arn, name=secret.name, version_id=version_id)
 
 
-def _put_value(call: Call, secret: Secret, request: UpdateSecretRequest, value: SecretValue) -> str:
-    token = idempotency.require_token(request.client_request_token)
+def _is_repeated(call: Call, secret: Secret, token: str, value: SecretValue) -> bool:
+    """Tell whether the value was written before, under this token. Raises ResourceExistsException for another."""
     existing = call.tx.find_version(secret, token)
     if existing is None or existing.is_placeholder:
-        call.add_version(secret, token, value, None)
-    else:
-        idempotency.require_replay(token, secret.arn, stored=call.read_value(secret, existing), given=value)
-    return token
+        return False
+    idempotency.require_replay(token, secret.arn, stored=call.read_value(secret, existing), given=value)
+    return True
 
 
 def _change_key(call: Call, secret: Secret, kms_key_id: str | None) -> Secret:
