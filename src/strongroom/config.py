@@ -202,7 +202,7 @@ def _typed(name: str, value: Any, kind: Any, origin: str) -> Any:
         if kind is Path:
             return Path(value).expanduser().absolute()
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise ValueError(f"{value!r} is not of type {kind.__name__}")
+            raise TypeError(f"a value of type {kind.__name__} is wanted, not {type(value).__name__}")
     except (ValueError, TypeError) as error:
         raise _unusable(name, f"{error} (from: {origin})") from error
     return value

@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Generator
@@ -67,6 +68,23 @@ def bind(config: Config) -> list[socket.socket]:
             f"Cannot listen on {config.host}, port {config.port}.",
             why=str(error),
             next_step="stop what uses the port, or give another --port",
+        ) from error
+
+
+def require_certificate(config: Config) -> None:
+    """Check that the TLS files can be used. Raises OperatorError if not."""
+    if config.tls_cert is None or config.tls_key is None:
+        return
+    try:
+        # An encrypted key would be asked for at the terminal; nobody sits there when a server starts.
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            config.tls_cert, config.tls_key, password=""
+        )
+    except OSError as error:
+        raise OperatorError(
+            f"The TLS certificate {config.tls_cert} cannot be used with the key {config.tls_key}.",
+            why=str(error),
+            next_step="name PEM files that belong together and that this user may read, the key without a passphrase",
         ) from error
 
 

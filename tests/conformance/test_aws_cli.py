@@ -147,8 +147,8 @@ def test_a_random_password_is_generated(aws: Callable[..., Any]):
             ("list-secrets", "--sort-by", "colour"),
             (
                 "An error occurred (ValidationException) when calling the ListSecrets operation: 1 validation error "
-                "detected: Value 'colour' at 'sortBy' failed to satisfy constraint: Member must satisfy enum value set: "
-                "[created-date, last-accessed-date, last-changed-date, name]"
+                "detected: Value 'colour' at 'sortBy' failed to satisfy constraint: Member must satisfy enum value "
+                "set: [created-date, last-accessed-date, last-changed-date, name]"
             ),
         ),
     ],

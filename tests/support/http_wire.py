@@ -33,10 +33,13 @@ class Answer:
         """The error's `__type`; None for a success."""
         return None if self.status == 200 else json.loads(self.body)["__type"]
 
-    def require_aws_form(self) -> Answer:
-        """Check that this is an answer of the API: a success, or an error that AWS clients can read."""
+    def require_aws_form(self, *, slack: float = 5.0) -> Answer:
+        """Check that this is an answer of the API: a success, or an error that AWS clients can read.
+
+        Its date may be `slack` seconds from now.
+        """
         assert UUID.fullmatch(self.headers["x-amzn-requestid"]), self
-        assert abs(parsedate_to_datetime(self.headers["date"]).timestamp() - time.time()) < 5, self
+        assert abs(parsedate_to_datetime(self.headers["date"]).timestamp() - time.time()) < slack, self
         if self.status == 404:
             assert (self.headers["content-type"], self.body) == ("application/xml", b"<UnknownOperationException/>\n")
             return self

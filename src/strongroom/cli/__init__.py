@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -42,6 +43,7 @@ def _root(
     ] = False,
 ) -> None:
     """AWS Secrets Manager on your own machines."""
+    os.umask(0o077)  # whatever a command makes is its user's alone
 
 
 def main() -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from strongroom import __version__
 from strongroom.app import prepare
 from strongroom.cli.options import ConfigFile, Database, DataDir, configuration
 from strongroom.config import Config, require_safe_listener
 from strongroom.logs import configure_logging
-from strongroom.processes import bind
+from strongroom.processes import bind, require_certificate
 from strongroom.processes import serve as run_server
 
 
@@ -51,9 +51,9 @@ def serve(
         metrics=metrics or None,
         log_level=log_level,
     ).config
-    os.umask(0o077)
     configure_logging(config.log_level)
     require_safe_listener(config)
+    require_certificate(config)
     listeners = bind(config)
     is_first = prepare(config)
     endpoint = _endpoint(config, listeners[0].getsockname()[1])
@@ -68,11 +68,13 @@ def _endpoint(config: Config, port: int) -> str:
 def _announce(config: Config, endpoint: str, *, is_first: bool) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"[bold]Strongroom {__version__}[/] answers at [bold]{endpoint}[/]")
-    console.print(f"  data directory: {config.data_dir}")
+    console.print(f"  data directory: {escape(str(config.data_dir))}")
     if is_first:
         console.print("  first start: made the database, the root key and the root access key")
-        console.print(f"  [bold yellow]back up {config.root_key_path}[/]; without it no secret can be read")
+        console.print(
+            f"  [bold yellow]back up {escape(str(config.root_key_path))}[/]; without it no secret can be read"
+        )
     console.print("\nPoint AWS clients here:\n")
-    console.print(f"  export AWS_SHARED_CREDENTIALS_FILE={config.credentials_path}")
+    console.print(f"  export AWS_SHARED_CREDENTIALS_FILE={escape(str(config.credentials_path))}")
     console.print(f"  export AWS_ENDPOINT_URL_SECRETS_MANAGER={endpoint}")
     console.print(f"  export AWS_REGION={config.region} AWS_DEFAULT_REGION={config.region}\n")

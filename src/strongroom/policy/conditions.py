@@ -40,7 +40,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
-from strongroom.policy.matching import Lookup, parse_arn_pattern, parse_template, settle
+from strongroom.policy.matching import Lookup, Text, Variable, parse_arn_pattern, parse_template, settle
 
 Test: TypeAlias = Callable[[str, Lookup], "bool | None"]
 """Compares a value of the request with one of the policy; None when they cannot be compared."""
@@ -206,6 +206,9 @@ def _no_value(_key: str) -> None:
 
 
 def _arn(text: str, variables: bool) -> Test:  # noqa: FBT001
+    pieces = [part for part in parse_template(text, variables=variables).parts if part != Text("")]
+    if len(pieces) == 1 and isinstance(pieces[0], Variable):  # it stands for a whole ARN
+        return _rendered(operator.eq)(text, variables)
     return parse_arn_pattern(text, variables=variables).matches
 
 

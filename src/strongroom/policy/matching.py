@@ -16,8 +16,8 @@ Variables (documented; only Version 2012-10-17 has them, elsewhere `${..}` is pl
 - `${` that begins no variable is refused, rather than kept in a Deny that never applies (inferred).
 
 ARNs:
-- The first five colons cut six parts, each is matched on its own: a `*` does not reach across. The last
-  part may hold colons and slashes, and `*` spans them.
+- The first five colons cut six parts, each is matched on its own: a `*` does not reach across, nor does
+  the value of a variable. The last part may hold colons and slashes, and `*` spans them.
 - A pattern of fewer parts is filled up with `*` if it has a wildcard, and matches nothing otherwise.
 
 Actions: `service:Name` without regard to case; a `*` alone is every action. Resources: case counts.
@@ -229,11 +229,14 @@ class ArnPattern:
                 return False
         return verdict
 
+    @property
+    def is_constant(self) -> bool:
+        return all(part.is_constant for part in self.parts)
+
     @cached_property
     def _globs(self) -> list[Glob | None] | None:
         """The parts ready to match, if no variable stands in them."""
-        constant = all(part.is_constant for part in self.parts)
-        return [_glob_of(part.parts) for part in self.parts] if constant else None
+        return [_glob_of(part.parts) for part in self.parts] if self.is_constant else None
 
 
 def parse_arn_pattern(text: str, *, variables: bool) -> ArnPattern:

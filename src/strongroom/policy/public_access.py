@@ -15,7 +15,7 @@ documented one of S3, which the older user guide refers to):
 Lock-out (documented: a Deny of everything to everyone):
 - The account is locked out when each of its principals that the policy tells apart (the root, those it
   names, any other) is denied both PutResourcePolicy and DeleteResourcePolicy.
-- Only a Deny without conditions counts: whether a condition can be met, no rule can tell.
+- Only a Deny without conditions and variables counts: of the others no rule can tell whom they leave.
 
 Findings: broad access and lock-out are reported together, each statement that is broad on its own
 (documented: several at once). Their sentences are the documented ones, the place of the statement is
@@ -34,7 +34,7 @@ from strongroom.errors import PublicPolicyException
 from strongroom.policy.conditions import Condition, Context, Quantifier, parse_network
 from strongroom.policy.decision import AccessRequest, find_match
 from strongroom.policy.document import Effect, Exists, Policy, PolicyKind, Statement, parse_policy
-from strongroom.policy.matching import CallerNames, PrincipalForm
+from strongroom.policy.matching import CallerNames, PrincipalForm, ResourceClause
 
 BROAD_ACCESS_CHECK: Final = "BROAD_ACCESS_CHECK"
 LOCK_OUT_CHECK: Final = "LOCK_OUT_CHECK"
@@ -105,6 +105,7 @@ def locks_out(policy: Policy, account_root: str, *, resource_arn: str | None = N
     denials = [each for each in policy.statements if each.effect is Effect.DENY and not each.conditions]
     if resource_arn is None:
         denials = [replace(each, resources=None) for each in denials]
+    denials = [each for each in denials if each.resources is None or not _has_variables(each.resources)]
     requests = (
         AccessRequest(caller, action, resource_arn or "*", Context({}))
         for caller in _callers(policy, account_id, account_root)
@@ -171,6 +172,10 @@ def _is_every_address(values: tuple[str, ...]) -> bool:
     version_4 = ipaddress.collapse_addresses(each for each in networks if isinstance(each, ipaddress.IPv4Network))
     version_6 = ipaddress.collapse_addresses(each for each in networks if isinstance(each, ipaddress.IPv6Network))
     return any(each.prefixlen == 0 for each in version_4) or any(each.prefixlen == 0 for each in version_6)
+
+
+def _has_variables(resources: ResourceClause) -> bool:
+    return not all(pattern.is_constant for pattern in resources.patterns)
 
 
 def _callers(policy: Policy, account_id: str, account_root: str) -> Iterator[CallerNames]:

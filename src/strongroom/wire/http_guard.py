@@ -2,6 +2,7 @@
 
 Refused, whoever asks:
 
+* a version other than HTTP/1.0 and HTTP/1.1, though the parser reads on;
 * a target that is not in origin form (`/path?query`, printable ASCII);
 * no Host in HTTP/1.1;
 * a repeated Host, Authorization, Date, Content-Type, Content-Length, Transfer-Encoding or X-Amz-*;
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 MAX_HEADERS: Final = 100
 
+_VERSIONS: Final = ("1.1", "1.0")
 _BAD_REQUEST: Final = 400
 _HEADER_FIELDS_TOO_LARGE: Final = 431
 _ERRORS: Final[dict[int, type[ServiceError]]] = {
@@ -68,6 +70,8 @@ def check(
     http_version: str,
 ) -> None:
     """Raise HttpRefused unless the request can be read in one way only."""
+    if http_version not in _VERSIONS:
+        raise HttpRefused(_BAD_REQUEST, "The request is neither HTTP/1.1 nor HTTP/1.0.")
     if len(headers) > MAX_HEADERS:
         raise HttpRefused(_HEADER_FIELDS_TOO_LARGE, f"The request has more than {MAX_HEADERS} headers.")
     _require_plain_target(method, raw_path, query_string)

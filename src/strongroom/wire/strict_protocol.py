@@ -76,6 +76,17 @@ class StrictHttpProtocol(HttpToolsProtocol):
         self._stop_timer()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """Let a connection go when it idles, else after its answer.
+
+        The farewell of TLS would wait half a minute for a client that does not read, and keep the server up.
+        """
+        is_idle = self.cycle is None or self.cycle.response_complete
+        if is_idle and self._tls_version is not None and not self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().shutdown()
+
     def data_received(self, data: bytes) -> None:
         if self._stage is _Stage.REFUSED:
             return

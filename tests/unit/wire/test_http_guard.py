@@ -66,6 +66,11 @@ def test_missing_host_is_refused_in_http_1_1_only():
     check(headers=without(b"host"), http_version="1.0")
 
 
+@pytest.mark.parametrize("version", ["0.9", "1.2", "2.0", "3.0", ""])
+def test_other_versions_of_http_are_refused(version):
+    refused("The request is neither HTTP/1.1 nor HTTP/1.0.", http_version=version)
+
+
 def test_two_lengths_are_refused():
     headers = [*HEADERS, (b"transfer-encoding", b"chunked")]
     refused("Transfer-Encoding and Content-Length exclude each other.", headers=headers)
