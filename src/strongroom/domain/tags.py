@@ -40,10 +40,7 @@ def merge(
         InvalidParameterException: a tag has no key, a new key is reserved, a key is named twice, or more
             than 50 tags would result.
     """
-    keys = [tag.key for tag in new]
-    _require_keys(keys)
-    _require_unreserved(keys)
-    _require_distinct(keys)
+    require_well_formed(new)
     if not new:
         return existing
     by_key = {tag.key: tag for tag in (*(existing or ()), *new)}
@@ -59,8 +56,7 @@ def require_well_formed(new: Sequence[Tag]) -> None:
         InvalidParameterException: a key is missing, reserved, or named twice.
     """
     keys = [tag.key for tag in new]
-    if not all(keys):
-        raise InvalidParameterException("You must specify a key for each tag.")
+    _require_keys(keys)
     _require_unreserved(keys)
     _require_distinct(keys)
 
