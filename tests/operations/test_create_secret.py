@@ -163,24 +163,30 @@ def test_an_empty_description_and_no_tags_are_as_absent(deployment):
     assert described.keys().isdisjoint({"Description", "Tags", "KmsKeyId"})
 
 
-def test_an_option_that_is_not_supported_is_refused_and_nothing_is_created(deployment):
-    options = {
-        "AddReplicaRegions": [{"Region": "us-east-1"}],
-        "ForceOverwriteReplicaSecret": True,
-        "Type": "SalesforceClientSecret",
-        "CrossAccountPrimaryARN": "arn:aws:secretsmanager:eu-central-1:999988887777:secret:x-a1b2c3",
-    }
-    for member, value in options.items():
-        assert refusal(deployment, "CreateSecret", Name="new", **{member: value}) == (
-            "InvalidParameterException",
-            f"This version of Strongroom does not support the parameter {member}.",
-        )
-    assert refusal(deployment, "DescribeSecret", SecretId="new") == SECRET_NOT_FOUND
+def test_replicas_are_begun_with_the_secret_and_told_in_the_answer(deployment):
+    wanted = [{"Region": "us-east-1"}, {"Region": "us-west-2", "KmsKeyId": "alias/there"}]
+    created = deployment.call("CreateSecret", Name="app/db", AddReplicaRegions=wanted)
+    assert created.keys() == {"ARN", "Name", "ReplicationStatus"}
+    assert created["ReplicationStatus"] == [
+        {"Region": "us-east-1", "KmsKeyId": "alias/aws/secretsmanager", "Status": "InProgress"},
+        {"Region": "us-west-2", "KmsKeyId": "alias/there", "Status": "InProgress"},
+    ]
+    assert deployment.call("DescribeSecret", SecretId="app/db")["PrimaryRegion"] == deployment.region
 
 
-def test_an_unsupported_option_that_asks_for_nothing_is_accepted(deployment):
-    deployment.create(Type="", ForceOverwriteReplicaSecret=False)
-    assert "Type" not in deployment.call("DescribeSecret", SecretId="app/db")
+def test_overwriting_without_regions_asks_for_nothing(deployment):
+    created = deployment.call("CreateSecret", Name="app/db", ForceOverwriteReplicaSecret=True)
+    assert created.keys() == {"ARN", "Name"}
+    assert deployment.run_jobs() == 0
+
+
+def test_a_type_is_described_and_listed_and_an_empty_one_is_none(deployment):
+    deployment.create("typed", Type="SalesforceClientSecret")
+    deployment.create("untyped", Type="")
+    assert deployment.call("DescribeSecret", SecretId="typed")["Type"] == "SalesforceClientSecret"
+    assert "Type" not in deployment.call("DescribeSecret", SecretId="untyped")
+    listed = {entry["Name"]: entry.get("Type") for entry in deployment.call("ListSecrets")["SecretList"]}
+    assert listed == {"typed": "SalesforceClientSecret", "untyped": None}
 
 
 def test_a_recreated_secret_has_another_suffix_and_the_old_arn_names_nothing(deployment):

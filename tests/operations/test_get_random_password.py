@@ -9,7 +9,7 @@ import pytest
 
 from support.refusals import refusal
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("deployment", ["sqlite"], indirect=True)
 
 EXCLUDE = {
     "ExcludeUppercase": string.ascii_uppercase,

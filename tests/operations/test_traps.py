@@ -33,7 +33,7 @@ from support.refusals import (
     version_not_found,
 )
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("deployment", ["sqlite"], indirect=True)
 
 ILLEGAL = "InvalidParameterException"
 

@@ -115,10 +115,12 @@ def test_the_secret_must_exist_and_not_be_scheduled(deployment):
         assert refusal(deployment, "UpdateSecret", SecretId="app/db", **members) == MARKED_FOR_DELETION
 
 
-def test_a_type_is_refused_never_ignored(deployment):
+def test_an_absent_type_stays_and_an_empty_one_clears_it(deployment):
     deployment.create()
-    assert refusal(deployment, "UpdateSecret", SecretId="app/db", Type="SalesforceClientSecret") == (
-        "InvalidParameterException",
-        "This version of Strongroom does not support the parameter Type.",
-    )
+    update(deployment, Type="SalesforceClientSecret")
+    update(deployment, Description="d")
+    assert described(deployment)["Type"] == "SalesforceClientSecret"
+    assert "VersionId" not in update(deployment, Type="PaddleApiKey")
+    assert described(deployment)["Type"] == "PaddleApiKey"
     update(deployment, Type="")
+    assert "Type" not in described(deployment)

@@ -10,7 +10,9 @@ import pytest
 
 from strongroom.domain.kms_key import KeyState
 from strongroom.domain.listing import SortBy
-from strongroom.domain.secret import SealedValue, Tag
+from strongroom.domain.replication import Replica, ReplicaStatus
+from strongroom.domain.schedule import RotationRules
+from strongroom.domain.secret import RotationSettings, SealedValue, Tag
 from strongroom.domain.secret_value import ValueKind
 from strongroom.storage.base import StorageError, Tombstone, TrailHead, Transaction, WrappedKey, WriteRequiredError
 from support.clock import NOW
@@ -28,6 +30,7 @@ from support.storages import (
 )
 
 UNICODE = "Grüße, 世界 🔐 e\u0301 \u2028 '\"\\;--%s :name {x} \t\r\n"
+PRIMARY_ARN = "arn:aws:secretsmanager:eu-central-1:999988887777:secret:app/db-a1B2c3"
 EVERYTHING = make_secret(
     name="A-/_+=.@!z0",
     description=UNICODE,
@@ -38,10 +41,24 @@ EVERYTHING = make_secret(
     purge_at=datetime(2030, 2, 1, 3, 4, 5, 1, tzinfo=UTC),
     owning_service="appflow",
     primary_region="us-east-1",
+    type="SalesforceClientSecret",
+    revision=2**60,
+    cross_account_primary=PRIMARY_ARN,
+    rotation=RotationSettings(
+        enabled=False,
+        rules=RotationRules(schedule_expression="cron(0 8 ? * SUN#1 *)", duration="2h"),
+        lambda_arn="arn:aws:lambda:eu-central-1:123456789012:function:rotate",
+        metadata=((UNICODE, UNICODE), ("b", "")),
+        role_arn="arn:aws:iam::123456789012:role/rotation",
+        configured_at=datetime(2030, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC),
+        last_rotated_at=datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC),
+        next_rotation_at=datetime(2030, 2, 1, 23, 59, 59, tzinfo=UTC),
+    ),
     created_at=datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
     last_changed_at=datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
 )
 BARE = make_secret(name="bare")
+REPLICA = Replica(PRIMARY_ARN, None, ReplicaStatus.IN_SYNC)
 
 
 def find(storage, secret):
@@ -198,6 +215,41 @@ def test_deleting_versions_takes_their_labels_too(storage):
     assert storage.read(lambda tx: tx.stages(spared)) == stages
 
 
+def test_replicas_are_found_again_changed_and_deleted_each_under_its_primary(storage):
+    one, other = insert_secret(storage, name="one"), insert_secret(storage, name="other")
+    far = Replica(one.arn.replace(REGION, "us-east-1"), None, ReplicaStatus.IN_PROGRESS)
+    near = Replica(one.arn.replace(REGION, "ap-south-1"), "alias/x", ReplicaStatus.FAILED, UNICODE, True, 2**60)  # noqa: FBT003
+    storage.write(lambda tx: [tx.put_replica(primary, far) for primary in (one, other)])
+    storage.write(lambda tx: tx.put_replica(one, near))
+    assert storage.read(lambda tx: tx.list_replicas(one)) == [near, far]
+    assert storage.read(lambda tx: tx.find_replica(one.arn, far.arn)) == far
+    assert storage.read(lambda tx: tx.find_replica(other.arn, near.arn)) is None
+    changed = replace(far, kms_key_id="k", status=ReplicaStatus.IN_SYNC, status_message="m", overwrites=True, revision=7)
+    storage.write(lambda tx: tx.put_replica(one, changed))
+    assert storage.read(lambda tx: tx.list_replicas(one)) == [near, changed]
+    storage.write(lambda tx: tx.delete_replica(one.arn, far.arn))
+    assert storage.read(lambda tx: (tx.list_replicas(one), tx.list_replicas(other))) == ([near], [far])
+
+
+def test_policies_are_found_again_byte_for_byte_replaced_and_deleted(storage):
+    one, other = insert_secret(storage, name="one"), insert_secret(storage, name="other")
+
+    def put(tx: Transaction) -> None:
+        for secret in (one, other):
+            for name in ("default", "cross-account-replication"):
+                tx.put_policy(secret, name, f"{name} {UNICODE}")
+
+    storage.write(put)
+    both = {name: f"{name} {UNICODE}" for name in ("default", "cross-account-replication")}
+    assert storage.read(lambda tx: tx.policies(one)) == both
+    storage.write(lambda tx: tx.put_policy(one, "default", "x" * 20_480))
+    assert storage.read(lambda tx: tx.policies(one)) == both | {"default": "x" * 20_480}
+    storage.write(lambda tx: tx.delete_policy(one, "default"))
+    assert storage.read(lambda tx: tx.policies(one).keys()) == {"cross-account-replication"}
+    storage.write(lambda tx: tx.delete_policies(one))
+    assert storage.read(lambda tx: (tx.policies(one), tx.policies(other))) == ({}, both)
+
+
 def test_kms_keys_their_aliases_and_backing_keys_are_found_again(storage):
     key = make_kms_key(description=UNICODE)
     other = make_kms_key(key_id="other", created_at=NOW - MINUTE)
@@ -217,6 +269,8 @@ def test_kms_keys_their_aliases_and_backing_keys_are_found_again(storage):
     assert storage.read(lambda tx: tx.find_backing_key(ACCOUNT_ID, REGION, key.key_id, 2)) is None
     assert storage.read(lambda tx: tx.find_kms_alias(ACCOUNT_ID, REGION, "alias/x")) == key.key_id
     assert storage.read(lambda tx: tx.find_kms_alias(ACCOUNT_ID, "us-east-1", "alias/x")) is None
+    assert storage.read(lambda tx: tx.list_kms_aliases(ACCOUNT_ID, REGION)) == {"alias/x": key.key_id}
+    assert storage.read(lambda tx: tx.list_kms_aliases(ACCOUNT_ID, "us-east-1")) == {}
     changed = replace(key, state=KeyState.PENDING_DELETION, current_version=2, description="")
     storage.write(lambda tx: tx.put_kms_key(changed))
     assert storage.read(lambda tx: tx.list_kms_keys(ACCOUNT_ID, REGION)) == [other, changed]
@@ -240,6 +294,8 @@ def test_accounts_and_their_access_keys_are_found_changed_and_deleted(storage):
     assert storage.read(lambda tx: tx.find_account(ACCOUNT_ID)) is None
     storage.write(insert)
     assert storage.read(lambda tx: tx.find_account(ACCOUNT_ID)) == ACCOUNT_ID
+    storage.write(lambda tx: tx.insert_account("000000000001", NOW + MINUTE))
+    assert storage.read(lambda tx: tx.list_accounts()) == [(ACCOUNT_ID, NOW), ("000000000001", NOW + MINUTE)]
     assert storage.read(lambda tx: tx.find_access_key(younger.access_key_id)) == younger
     assert storage.read(lambda tx: tx.list_access_keys(ACCOUNT_ID)) == [row, younger]
     changed = replace(row, active=False, revision=2**60, sealed_secret=b"")
@@ -284,6 +340,13 @@ BROKEN_RULES = {
         tx.insert_version(make_secret(), make_version()),
         tx.delete_secret(make_secret()),
     ),
+    "a replica of no secret": lambda tx: tx.put_replica(make_secret(), REPLICA),
+    "a policy of no secret": lambda tx: tx.put_policy(make_secret(), "default", "{}"),
+    "a secret deleted from under its replicas": lambda tx: (
+        tx.insert_secret(make_secret()),
+        tx.put_replica(make_secret(), REPLICA),
+        tx.delete_secret(make_secret()),
+    ),
     "an access key of no account": lambda tx: tx.insert_access_key(make_access_key()),
     "a term twice": lambda tx: [tx.insert_term(WrappedKey(1, b"", "k"), NOW) for _ in "ab"],
 }
@@ -306,6 +369,11 @@ CHANGES = {
     "delete_wrapped_keys": lambda tx: tx.delete_wrapped_keys(BARE),
     "delete_versions": lambda tx: tx.delete_versions(BARE),
     "put_stages": lambda tx: tx.put_stages(BARE, {}, {"A": "v"}),
+    "put_replica": lambda tx: tx.put_replica(BARE, REPLICA),
+    "delete_replica": lambda tx: tx.delete_replica(BARE.arn, REPLICA.arn),
+    "put_policy": lambda tx: tx.put_policy(BARE, "default", "{}"),
+    "delete_policy": lambda tx: tx.delete_policy(BARE, "default"),
+    "delete_policies": lambda tx: tx.delete_policies(BARE),
     "insert_kms_key": lambda tx: tx.insert_kms_key(make_kms_key(), WrappedKey(1, b"", "1")),
     "put_kms_key": lambda tx: tx.put_kms_key(make_kms_key()),
     "insert_kms_alias": lambda tx: tx.insert_kms_alias(ACCOUNT_ID, REGION, "alias/x", "k"),

@@ -13,6 +13,7 @@ import pytest
 from strongroom.domain.kms_key import KeyState
 from strongroom.errors import DecryptionFailure, EncryptionFailure, ServiceError
 from support.deployment import token
+from support.refusals import access_denied, refusal
 from support.storages import run_sql
 
 CANARY = "c4nary-value-that-nobody-may-see"
@@ -47,10 +48,9 @@ class Attacker:
 
 
 @pytest.fixture
-def attacker(deployment, database_url):
-    # The deployment keeps its SQLite file in its data directory, not where the fixture's URL says.
-    path = deployment.config.database_path
-    return Attacker(f"sqlite:///{path}" if database_url.startswith("sqlite") else database_url)
+def attacker(deployment):
+    config = deployment.config
+    return Attacker(config.database or f"sqlite:///{config.database_path}")
 
 
 @pytest.fixture
@@ -129,6 +129,14 @@ def test_a_secret_moved_to_another_account_is_refused(deployment, attacker, refu
     for table in ("secrets", "versions", "stages"):
         attacker.run(f"UPDATE {table} SET account_id = '000000000001' WHERE arn = :arn", arn=arn)
     thief = deployment.elsewhere(account_id="000000000001")
+    assert refusal(thief, "GetSecretValue", SecretId="moved") == access_denied("000000000001", "GetSecretValue", "moved")
+    attacker.run(
+        "INSERT INTO resource_policies (account_id, region, arn, policy_name, document) "
+        "VALUES ('000000000001', :region, :arn, 'default', :document)",
+        region=deployment.region,
+        arn=arn,
+        document='{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*"}}',
+    )
     refuses("moved", place=thief)
 
 
