@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from strongroom.operations import OPERATIONS
 from support.deployment import token
+from support.kms_keys import create_key
 from support.refusals import INVALID_NAME, access_denied, refusal
+from support.rotators import FUNCTION, serve_functions
 
 SECRET = "never-on-the-trail"
 OTHER_ACCOUNT = "999988887777"
+POLICY = '{"Statement": {"Effect": "Deny", "Principal": {"AWS": "999988887777"}, "Action": "*"}}'
 TAGS = [{"Key": "team", "Value": "blue"}]
 WIRE_TAGS = [{"key": "team", "value": "blue"}]
 
@@ -68,6 +71,49 @@ WRITES = [
     ("TagResource", {"SecretId": "app/db", "Tags": TAGS}, {"secretId": "app/db", "tags": WIRE_TAGS}, None),
     ("UntagResource", {"SecretId": "app/db", "TagKeys": ["a"]}, {"secretId": "app/db", "tagKeys": ["a"]}, None),
     (
+        "PutResourcePolicy",
+        {"SecretId": "app/db", "ResourcePolicy": POLICY, "PolicyName": "default", "BlockPublicPolicy": True},
+        {"secretId": "app/db", "resourcePolicy": POLICY, "policyName": "default", "blockPublicPolicy": True},
+        {"arn", "name", "policyName"},
+    ),
+    (
+        "DeleteResourcePolicy",
+        {"SecretId": "app/db", "PolicyName": "default"},
+        {"secretId": "app/db", "policyName": "default"},
+        {"arn", "name", "policyName"},
+    ),
+    (
+        "ReplicateSecretToRegions",
+        {"SecretId": "app/db", "AddReplicaRegions": [{"Region": "us-east-1"}], "ForceOverwriteReplicaSecret": True},
+        {"secretId": "app/db", "addReplicaRegions": [{"region": "us-east-1"}], "forceOverwriteReplicaSecret": True},
+        {"arn", "replicationStatus"},
+    ),
+    (
+        "RemoveRegionsFromReplication",
+        {"SecretId": "app/db", "RemoveReplicaRegions": ["us-east-1"]},
+        {"secretId": "app/db", "removeReplicaRegions": ["us-east-1"]},
+        {"arn"},
+    ),
+    (
+        "RotateSecret",
+        {
+            "SecretId": "app/db",
+            "ClientRequestToken": token(8),
+            "RotationLambdaARN": FUNCTION,
+            "RotationRules": {"AutomaticallyAfterDays": 30},
+            "RotateImmediately": True,
+        },
+        {
+            "secretId": "app/db",
+            "clientRequestToken": token(8),
+            "rotationLambdaARN": FUNCTION,
+            "rotationRules": {"automaticallyAfterDays": 30},
+            "rotateImmediately": True,
+        },
+        {"arn", "name", "versionId"},
+    ),
+    ("CancelRotateSecret", {"SecretId": "app/db"}, {"secretId": "app/db"}, {"arn", "name", "versionId"}),
+    (
         "DeleteSecret",
         {"SecretId": "app/db", "RecoveryWindowInDays": 7},
         {"secretId": "app/db", "recoveryWindowInDays": 7},
@@ -100,7 +146,26 @@ READS = [
         {"filters": [{"key": "name", "values": ["app"]}], "sortBy": "name", "sortOrder": "desc", "maxResults": 3},
     ),
     ("GetRandomPassword", {"PasswordLength": 9, "ExcludeNumbers": True}, {"passwordLength": 9, "excludeNumbers": True}),
+    (
+        "GetResourcePolicy",
+        {"SecretId": "app/db", "PolicyName": "default"},
+        {"secretId": "app/db", "policyName": "default"},
+    ),
+    ("ListResourcePolicies", {"SecretId": "app/db", "MaxResults": 5}, {"secretId": "app/db", "maxResults": 5}),
+    (
+        "ValidateResourcePolicy",
+        {"SecretId": "app/db", "ResourcePolicy": POLICY},
+        {"secretId": "app/db", "resourcePolicy": POLICY},
+    ),
 ]
+PREPARED = {
+    "RestoreSecret",
+    "StopReplicationToReplica",
+    "AssociateCrossAccountReplica",
+    "DisassociateCrossAccountReplica",
+    "BatchGetSecretValue",
+}
+"""Operations with tests of their own below, because they need preparation or leave more than one record."""
 
 
 def test_a_record_says_who_called_what_from_where_and_when(deployment):
@@ -135,7 +200,7 @@ def test_a_record_says_who_called_what_from_where_and_when(deployment):
 
 
 def test_a_change_has_one_record_with_request_and_answer_and_without_the_value(deployment):
-    deployment.create("app/db", SECRET)
+    serve_functions(deployment).create("app/db", SECRET)
     for operation, members, request, answered in WRITES:
         record = record_of(deployment, operation, **members)
         assert (record["eventName"], record["readOnly"]) == (operation, False)
@@ -160,8 +225,39 @@ def test_a_read_has_one_record_with_the_request_alone(deployment):
 
 
 def test_every_operation_is_recorded_above():
-    covered = {operation for operation, *_ in (*WRITES, *READS)} | {"RestoreSecret"}
-    assert covered == OPERATIONS.keys()
+    covered = {operation for operation, *_ in (*WRITES, *READS)}
+    assert covered | PREPARED == OPERATIONS.keys()
+    assert not covered & PREPARED
+
+
+def test_a_promotion_is_recorded_in_the_region_of_the_replica(deployment):
+    arn = deployment.create("app/db", SECRET, AddReplicaRegions=[{"Region": "us-east-1"}])
+    deployment.run_jobs()
+    record = record_of(deployment.elsewhere(region="us-east-1"), "StopReplicationToReplica", SecretId="app/db")
+    assert record["awsRegion"] == "us-east-1"
+    assert record["requestParameters"] == {"secretId": "app/db"}
+    assert record["responseElements"] == {"arn": arn.replace(deployment.region, "us-east-1")}
+
+
+def test_both_ends_of_a_cross_account_replication_are_recorded(deployment):
+    primary = deployment.create("app/db", SECRET)
+    owner = deployment.elsewhere(account_id=OTHER_ACCOUNT)
+    members = {"CrossAccountPrimaryARN": primary, "KmsKeyId": create_key(owner).key_id}
+    created = record_of(owner, "CreateSecret", Name="copy", **members)
+    assert created["requestParameters"]["crossAccountPrimaryARN"] == primary
+    replica = created["responseElements"]["arn"]
+    both = {"arn": primary, "crossAccountReplicaARN": replica}
+    link = {"SecretId": "app/db", "CrossAccountReplicaARN": replica}
+    record = record_of(deployment, "AssociateCrossAccountReplica", **link, ReplicaRestriction="NoRestriction")
+    assert record["requestParameters"] == {
+        "secretId": "app/db",
+        "crossAccountReplicaARN": replica,
+        "replicaRestriction": "NoRestriction",
+    }
+    assert record["responseElements"] == both | {"replicationStatus": "InProgress"}
+    record = record_of(deployment, "DisassociateCrossAccountReplica", **link)
+    assert record["requestParameters"] == {"secretId": "app/db", "crossAccountReplicaARN": replica}
+    assert record["responseElements"] == both
 
 
 REFUSALS = [

@@ -11,14 +11,18 @@ import pytest
 from strongroom.app import AUDIT_KEY_LABEL, load_keyring
 from strongroom.audit.verify import verify
 from strongroom.clock import SystemClock
+from strongroom.domain.listing import SortBy
 from strongroom.entropy import SystemEntropy
 from strongroom.operations import OPERATIONS
 from strongroom.storage.base import Transaction
 from strongroom.wire.core import Answer, HttpRequest
 from support.deployment import Deployment, config_for, deployed, token
 from support.factories import ACCOUNT_ID, REGION
+from support.kms_keys import create_key
 from support.signing import Signer
 
+AWAY, OTHER_ACCOUNT = "us-east-1", "999988887777"
+POLICY = '{"Statement": {"Effect": "Deny", "Principal": {"AWS": "999988887777"}, "Action": "*"}}'
 KEY = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -30,6 +34,15 @@ CHANGES: dict[str, dict[str, Any]] = {
     "TagResource": {"SecretId": "app/db", "Tags": [{"Key": "k", "Value": "v"}]},
     "UntagResource": {"SecretId": "app/db", "TagKeys": ["a"]},
     "UpdateSecretVersionStage": {"SecretId": "app/db", "VersionStage": "X", "MoveToVersionId": token(1)},
+    "PutResourcePolicy": {"SecretId": "app/db", "ResourcePolicy": POLICY},
+    "DeleteResourcePolicy": {"SecretId": "rotated"},
+    "RotateSecret": {"SecretId": "rotated", "ClientRequestToken": token(5), "RotationRules": {"Duration": "2h"}},
+    "CancelRotateSecret": {"SecretId": "rotated"},
+    "ReplicateSecretToRegions": {"SecretId": "app/db", "AddReplicaRegions": [{"Region": AWAY}]},
+    "RemoveRegionsFromReplication": {"SecretId": "replicated", "RemoveReplicaRegions": [AWAY]},
+    "StopReplicationToReplica": {"SecretId": "replicated"},
+    "AssociateCrossAccountReplica": {"SecretId": "one", "CrossAccountReplicaARN": "copy/of/one"},
+    "DisassociateCrossAccountReplica": {"SecretId": "two", "CrossAccountReplicaARN": "copy/of/two"},
 }
 READS: dict[str, dict[str, Any]] = {
     "GetSecretValue": {"SecretId": "app/db"},
@@ -37,7 +50,13 @@ READS: dict[str, dict[str, Any]] = {
     "ListSecrets": {},
     "ListSecretVersionIds": {"SecretId": "app/db"},
     "GetRandomPassword": {},
+    "BatchGetSecretValue": {"SecretIdList": ["app/db", "missing"]},
+    "GetResourcePolicy": {"SecretId": "rotated"},
+    "ListResourcePolicies": {"SecretId": "rotated"},
+    "ValidateResourcePolicy": {"ResourcePolicy": POLICY},
 }
+SENT_TO = {"StopReplicationToReplica": AWAY}
+"""Regions of calls that another region than the deployment's answers."""
 REFUSED: dict[str, dict[str, Any]] = {"GetSecretValue": {"SecretId": "missing"}, "CreateSecret": {"Name": ""}}
 
 
@@ -48,8 +67,36 @@ def here(database_url, tmp_path):
         deployment.create("app/db", Tags=[{"Key": "a", "Value": "b"}])
         deployment.create("scheduled")
         deployment.call("DeleteSecret", SecretId="scheduled", RecoveryWindowInDays=7)
+        deployment.create("replicated", AddReplicaRegions=[{"Region": AWAY}])
+        deployment.create("rotated", Type="SalesforceClientSecret")
+        deployment.call("PutResourcePolicy", SecretId="rotated", ResourcePolicy=POLICY)
+        role = {"ExternalSecretRotationRoleArn": "arn:aws:iam::123456789012:role/rotation"}
+        deployment.call(
+            "RotateSecret", SecretId="rotated", ClientRequestToken=token(4), RotateImmediately=False, **role
+        )
+        prepare_cross_account_replicas(deployment)
+        deployment.run_jobs()
         deployment.call("GetSecretValue", SecretId="app/db")
         yield deployment
+
+
+def prepare_cross_account_replicas(deployment: Deployment) -> None:
+    """Make one that is yet to be associated, and one that is."""
+    owner = deployment.elsewhere(account_id=OTHER_ACCOUNT)
+    key = create_key(owner)
+    for name in ("one", "two"):
+        arn = deployment.create(name)
+        owner.create(f"copy/of/{name}", None, CrossAccountPrimaryARN=arn, KmsKeyId=key.key_id)
+    deployment.call(
+        "AssociateCrossAccountReplica", SecretId="two", CrossAccountReplicaARN=arn_of(deployment, "copy/of/two")
+    )
+
+
+def arn_of(here: Deployment, name: str) -> str:
+    """Return the ARN of another account's secret, without a call that would need a record."""
+    found = here.node.storage.read(lambda tx: tx.find_secret(OTHER_ACCOUNT, REGION, name))
+    assert found is not None
+    return found.arn
 
 
 @pytest.fixture
@@ -66,8 +113,10 @@ def disk_full(here, monkeypatch):
 
 def send(here: Deployment, operation: str, members: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     here.clock.advance_seconds(1)
+    if name := members.get("CrossAccountReplicaARN"):
+        members = members | {"CrossAccountReplicaARN": arn_of(here, name)}
     body = json.dumps(members).encode()
-    signer = Signer(*KEY, host="127.0.0.1", region=here.region)
+    signer = Signer(*KEY, host="127.0.0.1", region=SENT_TO.get(operation, here.region))
     headers = signer.headers(operation, body, now=here.clock.now())
     lower = [(name.lower().encode(), value.encode()) for name, value in headers]
     answer = here.node.edge._core.respond(HttpRequest("POST", b"/", b"", lower, body, "192.0.2.9"))
@@ -77,9 +126,12 @@ def send(here: Deployment, operation: str, members: dict[str, Any]) -> tuple[int
 
 def content(here: Deployment) -> object:
     def read(tx: Transaction) -> object:
-        secrets = [tx.find_secret(ACCOUNT_ID, REGION, name) for name in ("app/db", "scheduled", "new")]
-        found = [secret for secret in secrets if secret is not None]
-        return secrets, tx.stages_of_many(found), [tx.list_versions(secret) for secret in found], tx.list_jobs()
+        places = ((ACCOUNT_ID, REGION), (ACCOUNT_ID, AWAY), (OTHER_ACCOUNT, REGION))
+        found = [
+            secret for place in places for secret in tx.list_secrets(*place, SortBy.NAME, None, 100, descending=False)
+        ]
+        parts = [(tx.list_versions(each), tx.stages(each), tx.policies(each), tx.list_replicas(each)) for each in found]
+        return found, parts, tx.list_jobs()
 
     return here.node.storage.read(read)
 

@@ -224,7 +224,9 @@ def test_replicas_are_found_again_changed_and_deleted_each_under_its_primary(sto
     assert storage.read(lambda tx: tx.list_replicas(one)) == [near, far]
     assert storage.read(lambda tx: tx.find_replica(one.arn, far.arn)) == far
     assert storage.read(lambda tx: tx.find_replica(other.arn, near.arn)) is None
-    changed = replace(far, kms_key_id="k", status=ReplicaStatus.IN_SYNC, status_message="m", overwrites=True, revision=7)
+    changed = replace(
+        far, kms_key_id="k", status=ReplicaStatus.IN_SYNC, status_message="m", overwrites=True, revision=7
+    )
     storage.write(lambda tx: tx.put_replica(one, changed))
     assert storage.read(lambda tx: tx.list_replicas(one)) == [near, changed]
     storage.write(lambda tx: tx.delete_replica(one.arn, far.arn))

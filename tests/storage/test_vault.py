@@ -129,7 +129,8 @@ def test_a_secret_moved_to_another_account_is_refused(deployment, attacker, refu
     for table in ("secrets", "versions", "stages"):
         attacker.run(f"UPDATE {table} SET account_id = '000000000001' WHERE arn = :arn", arn=arn)
     thief = deployment.elsewhere(account_id="000000000001")
-    assert refusal(thief, "GetSecretValue", SecretId="moved") == access_denied("000000000001", "GetSecretValue", "moved")
+    denied = access_denied("000000000001", "GetSecretValue", "moved")
+    assert refusal(thief, "GetSecretValue", SecretId="moved") == denied
     attacker.run(
         "INSERT INTO resource_policies (account_id, region, arn, policy_name, document) "
         "VALUES ('000000000001', :region, :arn, 'default', :document)",
