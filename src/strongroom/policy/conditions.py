@@ -96,18 +96,23 @@ class Context:
             for key, value in values.items()
             if isinstance(value, str) or value
         }
-        self._folded: dict[str, list[str]] = {}
-        for key in self._exact:
-            self._folded.setdefault(key.lower(), []).append(key)
+        self._folded: dict[str, list[str]] | None = None
 
     def find(self, key: str) -> str | tuple[str, ...] | None:
         """Return the value or values of a key; None when it has none."""
         if key in self._exact:
             return self._exact[key]
-        found = [self._exact[spelling] for spelling in self._folded.get(key.lower(), ())]
+        found = [self._exact[spelling] for spelling in self._spellings().get(key.lower(), ())]
         if len(found) == 1:
             return found[0]
         return tuple(one for value in found for one in ((value,) if isinstance(value, str) else value)) or None
+
+    def _spellings(self) -> dict[str, list[str]]:
+        if self._folded is None:
+            self._folded = {}
+            for key in self._exact:
+                self._folded.setdefault(key.lower(), []).append(key)
+        return self._folded
 
     def find_single(self, key: str) -> str | None:
         """Return the value of a key that has just one: what a variable stands for."""
@@ -192,17 +197,13 @@ def _rendered(compare: Callable[[str, str], bool | None]) -> _Compiler:
 
 def _like(text: str, variables: bool) -> Test:  # noqa: FBT001
     template = parse_template(text, variables=variables)
-    constant = template.glob(_no_value) if template.is_constant else None
+    constant = template.glob(dict[str, str]().get) if template.is_constant else None
 
     def test(given: str, find: Lookup) -> bool | None:
         glob = constant or template.glob(find)
         return None if glob is None else glob.matches(given)
 
     return test
-
-
-def _no_value(_key: str) -> None:
-    return None
 
 
 def _arn(text: str, variables: bool) -> Test:  # noqa: FBT001
@@ -297,7 +298,7 @@ def parse_network(text: str) -> _Network | None:
     except ValueError:
         return None
     mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
-    if mapped is None or network.prefixlen < _MAPPED_BITS:
+    if mapped is None:
         return network
     return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
 

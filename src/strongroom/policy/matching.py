@@ -48,6 +48,7 @@ _Segment: TypeAlias = tuple[str, ...]
 
 _ARN_PARTS: Final = 6
 _ESCAPED: Final = frozenset("*?$")
+_ANYTHING: Final = (("",), ("",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Glob:
     segments: tuple[_Segment, ...]
 
     def matches(self, text: str) -> bool:
+        if self.segments == _ANYTHING:
+            return True
         first, *between = self.segments
         if not between:
             return len(text) == _length(first) and _stands_at(first, text, 0)
@@ -362,10 +365,11 @@ class PrincipalClause:
 
     def match(self, caller: CallerNames) -> PrincipalMatch | None:
         """Return how the clause covers the caller, or None if it does not."""
-        matches = {match for named in self.named if (match := _match(named, caller)) is not None}
+        matches = [match for named in self.named if (match := _match(named, caller)) is not None]
         if not self.negated:
             return max(matches, default=None)
-        return None if matches >= _every_name(caller) or PrincipalMatch.EVERYONE in matches else PrincipalMatch.EVERYONE
+        spared = _every_name(caller) <= set(matches) or PrincipalMatch.EVERYONE in matches
+        return None if spared else PrincipalMatch.EVERYONE
 
 
 def _match(named: NamedPrincipal, caller: CallerNames) -> PrincipalMatch | None:

@@ -13,8 +13,8 @@ documented one of S3, which the older user guide refers to):
 - A named account, principal or service is never broad, however many there are.
 
 Lock-out (documented: a Deny of everything to everyone):
-- The account is locked out when each of its principals that the policy tells apart (the root, those it
-  names, any other) is denied both PutResourcePolicy and DeleteResourcePolicy.
+- The account is locked out when its root is denied both PutResourcePolicy and DeleteResourcePolicy. Who
+  denies the root denies the whole account: it is named by the account's name, or by everyone's.
 - Only a Deny without conditions and variables counts: of the others no rule can tell whom they leave.
 
 Findings: broad access and lock-out are reported together, each statement that is broad on its own
@@ -26,7 +26,6 @@ what cannot be read.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -101,16 +100,12 @@ def locks_out(policy: Policy, account_root: str, *, resource_arn: str | None = N
         account_root: the ARN of the root of the account that has the secret.
         resource_arn: the secret; without one, each Deny is taken to be about it.
     """
-    account_id = account_root.split(":")[_ACCOUNT_PART]
     denials = [each for each in policy.statements if each.effect is Effect.DENY and not each.conditions]
     if resource_arn is None:
         denials = [replace(each, resources=None) for each in denials]
     denials = [each for each in denials if each.resources is None or not _has_variables(each.resources)]
-    requests = (
-        AccessRequest(caller, action, resource_arn or "*", Context({}))
-        for caller in _callers(policy, account_id, account_root)
-        for action in _CHANGES
-    )
+    root = CallerNames(account_root.split(":")[_ACCOUNT_PART], account_root)
+    requests = [AccessRequest(root, action, resource_arn or "*", Context({})) for action in _CHANGES]
     return all(any(find_match(each, request) is not None for each in denials) for request in requests)
 
 
@@ -176,28 +171,3 @@ def _is_every_address(values: tuple[str, ...]) -> bool:
 
 def _has_variables(resources: ResourceClause) -> bool:
     return not all(pattern.is_constant for pattern in resources.patterns)
-
-
-def _callers(policy: Policy, account_id: str, account_root: str) -> Iterator[CallerNames]:
-    """Yield one caller of the account for each way in which the policy may treat them."""
-    yield CallerNames(account_id, account_root)
-    yield CallerNames(account_id, f"arn:aws:iam::{account_id}:user/any-other")
-    for statement in policy.statements:
-        for named in statement.principals.named if statement.principals else ():
-            if named.form is PrincipalForm.ROLE and named.name.split(":")[_ACCOUNT_PART] == account_id:
-                yield CallerNames(account_id, f"{named.name}/any-session", role_arn=named.name)
-            elif named.form is PrincipalForm.CALLER and named.name.split(":")[_ACCOUNT_PART] == account_id:
-                yield CallerNames(account_id, named.name, role_arn=_role_of(named.name, policy))
-
-
-def _role_of(arn: str, policy: Policy) -> str | None:
-    """Return the role of a session, as the policy names it or without its path."""
-    if ":assumed-role/" not in arn:
-        return None
-    account_id, role = arn.split(":")[_ACCOUNT_PART], arn.split("/")[1]
-    for statement in policy.statements:
-        for named in statement.principals.named if statement.principals else ():
-            of_account = named.form is PrincipalForm.ROLE and f"::{account_id}:" in named.name
-            if of_account and named.name.endswith(f"/{role}"):
-                return named.name
-    return f"arn:aws:iam::{account_id}:role/{role}"

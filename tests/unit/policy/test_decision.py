@@ -181,6 +181,17 @@ def test_not_action_and_not_resource():
     assert reason(root(), policy(elsewhere), resource=SECRET.replace("prod", "test")) == DENIED
 
 
+def test_a_resource_that_cannot_be_told_is_never_granted_and_never_spared():
+    unknown = f"arn:aws:secretsmanager:*:{OWNER}:secret:${{aws:PrincipalTag/team}}/*"
+    allowed, spared = allow({"AWS": PARTNER}, NotResource=unknown), deny("*", NotResource=unknown)
+    del allowed["Resource"], spared["Resource"]
+    assert reason(root(PARTNER), policy(allow({"AWS": PARTNER}, Resource=unknown))) == LACKS_RESOURCE
+    assert reason(root(PARTNER), policy(allowed)) == LACKS_RESOURCE
+    assert reason(root(PARTNER), policy(allowed), **{"aws__PrincipalTag/team": "test"}) == ""
+    assert reason(root(PARTNER), policy(allow("*"), spared)) == DENIED
+    assert reason(root(PARTNER), policy(allow("*"), spared), **{"aws__PrincipalTag/team": "prod"}) == ""
+
+
 @pytest.mark.parametrize(
     ("resource", "applies"),
     [

@@ -186,6 +186,7 @@ def test_somebody_left_is_no_lock_out(statements):
 
 
 def test_a_session_that_is_spared_must_have_account_and_role_listed():
+    assert locks_out(policy(deny_others(SESSION)), ROOT)
     assert locks_out(policy(deny_others(ROLE, SESSION)), ROOT)
     assert locks_out(policy(deny_others(SESSION, ROLE, OTHER)), ROOT)
 
