@@ -1,0 +1,282 @@
+"""The catalogue of messages, 23 to 44."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fidelity.message_rows import (
+    BARE,
+    DENIED,
+    IPE,
+    IRE,
+    MPD,
+    VALUED,
+    VE,
+    VIOLATED,
+    VIOLATIONS,
+    said,
+    unsaid,
+)
+from fidelity.rows import DOCUMENTED, EMULATORS, REPORTED, Message, State
+
+SECOND_HALF: Final[tuple[Message, ...]] = (
+    said(
+        "23",
+        IPE,
+        "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.",
+        "both",
+        EMULATORS,
+        "operations/test_delete_secret.py::test_recovery_window_rejects_days_out_of_range_and_force",
+    ),
+    said(
+        "24",
+        MPD,
+        "This resource policy contains an unsupported principal.",
+        "a principal that does not exist",
+        REPORTED,
+        "unit/policy/test_document.py::test_an_unsupported_principal_is_refused",
+        why="Said of malformed principals only: no operation asks whether a principal exists.",
+    ),
+    said(
+        "25",
+        MPD,
+        "This resource policy contains a syntax error.",
+        "unreadable policy",
+        DOCUMENTED,
+        "unit/policy/test_document.py::test_what_is_not_strict_json_is_a_syntax_error",
+        "unit/policy/test_document.py::test_a_wrong_document_is_a_syntax_error",
+    ),
+    said(
+        "25",
+        MPD,
+        "This policy has invalid syntax.",
+        "another Version",
+        REPORTED,
+        "unit/policy/test_document.py::test_another_version_has_a_sentence_of_its_own",
+    ),
+    said(
+        "26",
+        "PublicPolicyException",
+        "You can't attach a resource-based policy that allows broad access to the secret.",
+        "BlockPublicPolicy and a broad policy",
+        DOCUMENTED,
+    ),
+    said(
+        "27",
+        IPE,
+        "Password length is too short based on the required types.",
+        "fewer characters than required types",
+        REPORTED,
+        "operations/test_traps.py::test_random_passwords_are_shuffled_and_refused_with_three_texts",
+        "operations/test_get_random_password.py::test_a_password_that_cannot_be_is_refused",
+    ),
+    said(
+        "28",
+        IPE,
+        "All characters of the desired type have been excluded.",
+        "a required type emptied",
+        REPORTED,
+        "operations/test_traps.py::test_random_passwords_are_shuffled_and_refused_with_three_texts",
+        "operations/test_get_random_password.py::test_a_password_that_cannot_be_is_refused",
+    ),
+    said(
+        "29",
+        IPE,
+        "All characters have been excluded from selection.",
+        "nothing left",
+        REPORTED,
+        "operations/test_traps.py::test_random_passwords_are_shuffled_and_refused_with_three_texts",
+        "operations/test_get_random_password.py::test_a_password_that_cannot_be_is_refused",
+    ),
+    said(
+        "30",
+        VE,
+        ("1 validation error detected: Value null at 'secretId' failed to satisfy constraint: Member must not be null"),
+        "a required member is missing",
+        REPORTED,
+        "unit/wire/test_constraints.py::test_a_missing_required_member_is_null",
+        pieces=(VIOLATIONS, VIOLATED, VALUED, "Member must not be null"),
+    ),
+    said(
+        "31",
+        VE,
+        (
+            "1 validation error detected: Value at 'secretString' failed to satisfy constraint: Member must have "
+            "length greater than or equal to 1"
+        ),
+        "empty text",
+        REPORTED,
+        "unit/wire/test_constraints.py::test_a_sensitive_member_is_refused_without_its_value",
+        "operations/test_traps.py::test_a_value_is_text_or_bytes_within_limits_and_never_changed",
+        pieces=(VIOLATIONS, VIOLATED, BARE, "Member must have {what} greater than or equal to {least}"),
+    ),
+    said(
+        "32",
+        IRE,
+        "You must provide either SecretString or SecretBinary.",
+        "PutSecretValue without a value",
+        EMULATORS,
+        "operations/test_put_secret_value.py::test_a_value_and_a_token_are_required",
+        "unit/domain/test_values_and_versions.py::test_a_put_without_a_value_is_refused",
+    ),
+    unsaid(
+        "33",
+        IRE,
+        "This secret is managed by {service}, and you must use that service to update it.",
+        "a secret of another service",
+        DOCUMENTED,
+        State.NOT_BUILT,
+        "No service makes secrets of its own here.",
+    ),
+    said("34", "ThrottlingException", "Rate exceeded", "request rate", REPORTED),
+    said(
+        "35",
+        IPE,
+        "You can only move staging label AWSCURRENT to a different secret version. It can't be completely removed.",
+        "AWSCURRENT taken away",
+        REPORTED,
+        "operations/test_traps.py::test_reading_follows_awscurrent_which_can_be_moved_but_not_removed",
+        (
+            "operations/test_update_secret_version_stage.py::test_a_move_against_the_rules_is_refused_and_changes_nothing"
+        ),
+    ),
+    said(
+        "36",
+        IRE,
+        "You can't perform this operation on secret version {id} because it was deleted.",
+        "a version that the clean-up removed",
+        REPORTED,
+        "operations/test_traps.py::test_unlabelled_versions_are_hidden_and_readable_and_later_leave_a_tombstone",
+        "operations/test_background_deletion.py::test_unlabelled_versions_beyond_a_hundred_are_removed_after_a_day",
+    ),
+    said(
+        "37",
+        DENIED,
+        (
+            "User: {arn} is not authorized to perform: {action} on resource: {id} because no identity-based "
+            "policy allows the {action} action"
+        ),
+        "no permission",
+        REPORTED,
+        why="The same sentence with a resource-based policy is tested.",
+        pieces=(
+            "User: {arn} is not authorized to perform: {action}{on} {reason}",
+            " on resource: {id}",
+            "because no {kind} allows the {action} action",
+            "identity-based policy",
+        ),
+    ),
+    said(
+        "38",
+        DENIED,
+        "Access to KMS is not allowed",
+        "a key that the caller may not use",
+        REPORTED,
+        "operations/test_encryption_keys.py::test_a_key_of_another_account_is_denied",
+    ),
+    unsaid(
+        "39",
+        IPE,
+        (
+            "Invalid rotation Lambda ARN. Ensure the ARN matches format "
+            "arn:aws:lambda:{region}:{account}:function:{functionName}."
+        ),
+        "RotateSecret",
+        REPORTED,
+        State.DIFFERS,
+        (
+            "The last part is printed as `<functionName>`: a request that is no function's ARN has no name to "
+            "fill in. Tested by tests/unit/domain/test_rotation.py."
+        ),
+    ),
+    said(
+        "40",
+        IPE,
+        "Invalid schedule expression.",
+        "no expression, or windows too close",
+        REPORTED,
+        "unit/domain/test_schedule.py::test_what_is_no_expression_is_refused",
+        "unit/domain/test_schedule.py::test_windows_less_than_four_hours_apart_are_refused",
+    ),
+    said(
+        "40",
+        IPE,
+        "Rate in hour should be least 4 and less than 24.",
+        "rate in hours out of range",
+        REPORTED,
+        "unit/domain/test_schedule.py::test_rates_in_hours_out_of_bounds_are_refused",
+    ),
+    said(
+        "40",
+        IPE,
+        "Rate in day should be greater than 0 and less than 1000.",
+        "rate in days out of range",
+        REPORTED,
+        "unit/domain/test_schedule.py::test_rates_in_days_out_of_bounds_are_refused",
+    ),
+    said(
+        "40",
+        IPE,
+        "Duration must be at least 1 hour, at most 24 hour.",
+        "another Duration",
+        REPORTED,
+        "unit/domain/test_schedule.py::test_a_duration_is_one_to_twenty_four_hours",
+    ),
+    said(
+        "40",
+        IPE,
+        "Duration cannot be greater than Rate in hour.",
+        "a window longer than the rate",
+        REPORTED,
+        "unit/domain/test_schedule.py::test_a_window_reaches_neither_the_next_one_nor_the_next_day",
+    ),
+    said(
+        "40",
+        IPE,
+        "Starting hour and duration must be within a day.",
+        "a window beyond midnight",
+        REPORTED,
+        "unit/domain/test_schedule.py::test_a_window_reaches_neither_the_next_one_nor_the_next_day",
+    ),
+    said(
+        "41",
+        IPE,
+        "The operation failed because of an invalid KMS key: Invalid arn {region}",
+        "key of another Region",
+        REPORTED,
+        "operations/test_encryption_keys.py::test_an_arn_of_another_region_or_no_key_at_all_is_refused",
+        "unit/domain/test_values_and_versions.py::test_a_key_of_another_region_is_refused",
+    ),
+    said(
+        "42",
+        IPE,
+        "Invalid filter key",
+        "a filter without Key",
+        EMULATORS,
+        "operations/test_list_secrets.py::test_a_filter_needs_a_key_and_values",
+        "unit/domain/test_filtering.py::test_require_valid_refuses_a_missing_key",
+    ),
+    said(
+        "42",
+        IPE,
+        "Invalid filter values for key: {key}",
+        "a filter without Values",
+        EMULATORS,
+        "operations/test_list_secrets.py::test_a_filter_needs_a_key_and_values",
+        "unit/domain/test_filtering.py::test_require_valid_refuses_missing_values",
+    ),
+    said(
+        "43",
+        IPE,
+        "Either 'SecretIdList' or 'Filters' must be provided, but not both.",
+        "BatchGetSecretValue with both or neither",
+        EMULATORS,
+    ),
+    said(
+        "44",
+        IPE,
+        "'Filters' not specified. 'Filters' must also be specified when '{member}' is provided.",
+        "MaxResults or NextToken without Filters",
+        EMULATORS,
+    ),
+)
