@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from strongroom.domain.kms_key import KeyState
 from strongroom.errors import InvalidParameterException, InvalidRequestException, ResourceNotFoundException
 from support.deployment import VALUE, Deployment, token
+from support.kms_keys import change_state, create_key
 
 HOME, AWAY, FAR = "eu-central-1", "us-east-1", "ap-south-1"
+POLICY = '{"Statement": {"Effect": "Deny", "Principal": {"AWS": "999988887777"}, "Action": "*"}}'
 REPLICA_REFUSED = "Operation not permitted on a replica secret. Call must be made in primary secret's region."
 
 
@@ -73,6 +76,12 @@ def test_every_change_of_the_primary_follows(deployment: Deployment) -> None:
         ("DeleteSecret", {}),
         ("DeleteSecret", {"ForceDeleteWithoutRecovery": True}),
         ("RestoreSecret", {}),
+        ("RotateSecret", {"ClientRequestToken": token(9)}),
+        ("CancelRotateSecret", {}),
+        ("PutResourcePolicy", {"ResourcePolicy": POLICY}),
+        ("DeleteResourcePolicy", {}),
+        ("AssociateCrossAccountReplica", {"CrossAccountReplicaARN": "x" * 20}),
+        ("DisassociateCrossAccountReplica", {"CrossAccountReplicaARN": "x" * 20}),
         ("TagResource", {"Tags": []}),
         ("UntagResource", {"TagKeys": []}),
         ("ReplicateSecretToRegions", {"AddReplicaRegions": [{"Region": FAR}]}),
@@ -128,6 +137,96 @@ def test_an_unusable_key_fails_the_replica_and_not_the_call(deployment: Deployme
     outcome, message = status(deployment)[AWAY]
     assert outcome == "Failed"
     assert "alias/none is not found" in str(message)
+
+
+def test_overwriting_that_fails_leaves_the_other_secret_as_it_was(deployment: Deployment) -> None:
+    away = deployment.elsewhere(region=AWAY)
+    other = away.create("app/db", "somebody else's")
+    regions = [{"Region": AWAY, "KmsKeyId": "alias/none"}]
+    arn = deployment.create("app/db", AddReplicaRegions=regions, ForceOverwriteReplicaSecret=True)
+    deployment.run_jobs()
+    assert status(deployment)[AWAY][0] == "Failed"
+    assert away.call("GetSecretValue", SecretId=other)["SecretString"] == "somebody else's"
+    create_key(away, "alias/none")
+    deployment.put(arn, 2)
+    deployment.run_jobs()
+    assert status(deployment) == {AWAY: ("InSync", "Replication succeeded")}
+    assert away.call("GetSecretValue", SecretId="app/db")["SecretString"] == "value 2"
+
+
+def test_a_primary_that_cannot_be_read_leaves_no_half_made_replica(deployment: Deployment) -> None:
+    key = create_key(deployment, "alias/mine")
+    arn = deployment.create("app/db", KmsKeyId="alias/mine")
+    change_state(deployment, key, KeyState.DISABLED)
+    deployment.call("ReplicateSecretToRegions", SecretId=arn, AddReplicaRegions=[{"Region": AWAY}])
+    deployment.run_jobs()
+    outcome, message = status(deployment)[AWAY]
+    assert outcome == "Failed"
+    assert f"{key.arn} is disabled." in str(message)
+    away = deployment.elsewhere(region=AWAY)
+    with pytest.raises(ResourceNotFoundException):
+        away.call("DescribeSecret", SecretId="app/db")
+    change_state(deployment, key, KeyState.ENABLED)
+    deployment.call("ReplicateSecretToRegions", SecretId=arn, AddReplicaRegions=[{"Region": AWAY}])
+    deployment.run_jobs()
+    assert away.call("GetSecretValue", SecretId="app/db")["SecretString"] == VALUE
+
+
+def test_the_replica_of_another_primary_is_never_overwritten(deployment: Deployment) -> None:
+    _, away = replicated(deployment)
+    far = deployment.elsewhere(region=FAR)
+    arn = far.create("app/db", "far value", AddReplicaRegions=[{"Region": AWAY}], ForceOverwriteReplicaSecret=True)
+    deployment.run_jobs()
+    assert status(far) == {
+        AWAY: (
+            "Failed",
+            f"Replication failed: Secret name app/db is currently replicated to {AWAY} with a different arn",
+        )
+    }
+    assert away.call("GetSecretValue", SecretId="app/db")["SecretString"] == VALUE
+    far.call("RemoveRegionsFromReplication", SecretId=arn, RemoveReplicaRegions=[AWAY])
+    deployment.run_jobs()
+    assert away.call("GetSecretValue", SecretId="app/db")["SecretString"] == VALUE
+
+
+def test_a_primary_with_replicas_of_its_own_is_never_overwritten(deployment: Deployment) -> None:
+    away = deployment.elsewhere(region=AWAY)
+    away.create("app/db", "away value", AddReplicaRegions=[{"Region": FAR}])
+    deployment.create("app/db", AddReplicaRegions=[{"Region": AWAY}], ForceOverwriteReplicaSecret=True)
+    deployment.run_jobs()
+    assert status(deployment)[AWAY][0] == "Failed"
+    assert away.call("GetSecretValue", SecretId="app/db")["SecretString"] == "away value"
+
+
+def test_a_policy_follows_the_primary_and_its_removal_too(deployment: Deployment) -> None:
+    arn, away = replicated(deployment)
+    deployment.call("PutResourcePolicy", SecretId=arn, ResourcePolicy=POLICY)
+    deployment.run_jobs()
+    assert away.call("GetResourcePolicy", SecretId="app/db")["ResourcePolicy"] == POLICY
+    assert away.call("ListResourcePolicies", SecretId="app/db")["ResourcePolicies"] == [{"PolicyName": "default"}]
+    deployment.call("DeleteResourcePolicy", SecretId=arn)
+    deployment.run_jobs()
+    assert "ResourcePolicy" not in away.call("GetResourcePolicy", SecretId="app/db")
+
+
+def test_a_promoted_replica_comes_back_only_by_overwriting(deployment: Deployment) -> None:
+    arn, away = replicated(deployment)
+    away.call("StopReplicationToReplica", SecretId="app/db")
+    away.put("app/db", 3, "its own")
+    for overwrite, outcome, value in ((False, "Failed", "its own"), (True, "InSync", VALUE)):
+        regions = [{"Region": AWAY}]
+        deployment.call(
+            "ReplicateSecretToRegions", SecretId=arn, AddReplicaRegions=regions, ForceOverwriteReplicaSecret=overwrite
+        )
+        deployment.run_jobs()
+        assert status(deployment)[AWAY][0] == outcome
+        assert away.call("GetSecretValue", SecretId="app/db")["SecretString"] == value
+
+
+def test_a_region_named_twice_is_refused(deployment: Deployment) -> None:
+    with pytest.raises(InvalidParameterException) as caught:
+        deployment.create("app/db", AddReplicaRegions=[{"Region": AWAY}, {"Region": AWAY}])
+    assert caught.value.message == "Invalid replica region."
 
 
 def test_removing_a_region_deletes_its_replica_for_good(deployment: Deployment) -> None:

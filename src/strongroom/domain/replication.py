@@ -8,7 +8,7 @@ Rules:
 - A region list may not hold the secret's own region, an unknown one, one of another partition, or one
   twice (reported; the last three inferred).
 - A name that is taken in the target fails the replica, unless the call may overwrite; a secret that is
-  itself a primary with replicas is never overwritten.
+  itself a primary with replicas is never overwritten (inferred), nor is the replica of another (reported).
 - A cross-account replica is made by its own account, empty, for one primary of the same region, and waits
   (Pending) until the primary's account associates it. It follows values and labels; its policy, tags, key
   and lifecycle stay its own (documented). A primary has at most one. Dissociated, it stays as it is
@@ -194,6 +194,11 @@ def require_none(secret: Secret, replicas: Sequence[Replica]) -> None:
 def name_taken(name: str, region: str) -> str:
     """The status message of a replica whose name is taken in its region."""
     return f"Replication failed: Secret name {name} already exists in region {region}."
+
+
+def name_replicated(name: str, region: str) -> str:
+    """The status message of a replica in whose place there is that of another primary (reported)."""
+    return f"Replication failed: Secret name {name} is currently replicated to {region} with a different arn"
 
 
 def _unfit_primary(why: str) -> InvalidParameterException:

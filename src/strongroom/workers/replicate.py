@@ -6,6 +6,8 @@ Rules:
   copy reads the state it copies in its own transaction.
 - Values are opened with the primary's key and sealed with the replica's; wrapped keys never travel.
 - The entry of the replica at its primary is what allows a copy: where it is gone, nothing is written.
+- Whatever can fail comes before the first change, so that a replica that cannot follow stays as it was,
+  or does not exist, and nothing is overwritten in vain.
 - What cannot succeed by itself (a name that is taken, a key that cannot be used) is a status, with its
   reason; the next change of the primary, or ReplicateSecretToRegions, tries again. Anything else is an
   error of the job, which is retried.
@@ -13,6 +15,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -66,7 +69,10 @@ def _copy(tx: Transaction, vault: Vault, primary: Secret, entry: Replica, now: d
     if entry.account_id != primary.account_id:
         _copy_across_accounts(tx, vault, primary, entry, now)
         return
-    present = _present_replica(tx, primary, entry, now)
+    other = tx.find_secret(entry.account_id, entry.region, primary.name)
+    present = other if _is_replica_of(other, primary, entry) else None
+    if other is not None and present is None:
+        _require_overwritable(tx, other, entry)
     key = vault.encryption_key(tx, entry.kms_key_id, account_id=entry.account_id, region=entry.region, now=now)
     replica = replace(
         primary,
@@ -77,11 +83,14 @@ def _copy(tx: Transaction, vault: Vault, primary: Secret, entry: Replica, now: d
         last_accessed_on=None if present is None else present.last_accessed_on,
         rotation=None,
     )
-    if present is None:
-        tx.insert_secret(replica)
-    else:
+    versions = _sealed_copies(tx, vault, primary, replica, key, present=[] if present is None else _ids(tx, present))
+    if present is not None:
         tx.put_secret(replica)
-    _copy_versions(tx, vault, primary, replica, key)
+    else:
+        if other is not None:
+            erase(tx, other, now)
+        tx.insert_secret(replica)
+    _put_versions(tx, primary, replica, versions)
     _copy_policies(tx, primary, replica)
 
 
@@ -91,33 +100,50 @@ def _copy_across_accounts(tx: Transaction, vault: Vault, primary: Secret, entry:
     if replica is None or replica.cross_account_primary != primary.arn or deletion.is_scheduled(replica):
         raise _Unable("Replication failed: the replica secret was deleted, or is no replica any more.")
     key = vault.encryption_key(tx, replica.kms_key_id, account_id=entry.account_id, region=entry.region, now=now)
-    _copy_versions(tx, vault, primary, replica, key)
+    _put_versions(tx, primary, replica, _sealed_copies(tx, vault, primary, replica, key, present=_ids(tx, replica)))
     tx.put_secret(touched(replica, now))
 
 
-def _present_replica(tx: Transaction, primary: Secret, entry: Replica, now: datetime) -> Secret | None:
-    """Return the replica as it is, None if it is yet to be made; make way for it where that is allowed."""
-    other = tx.find_secret(entry.account_id, entry.region, primary.name)
-    if other is None or (other.arn == entry.arn and other.primary_region == primary.region):
-        return other
+def _is_replica_of(found: Secret | None, primary: Secret, entry: Replica) -> bool:
+    return found is not None and found.arn == entry.arn and found.primary_region == primary.region
+
+
+def _require_overwritable(tx: Transaction, other: Secret, entry: Replica) -> None:
+    """Refuse to make a replica in the place of another secret, unless that is wanted and costs no replication."""
+    if replication.is_replica(other):
+        raise _Unable(replication.name_replicated(other.name, entry.region))
     if not entry.overwrites or tx.list_replicas(other):
-        raise _Unable(replication.name_taken(primary.name, entry.region))
-    erase(tx, other, now)
-    return None
+        raise _Unable(replication.name_taken(other.name, entry.region))
 
 
-def _copy_versions(tx: Transaction, vault: Vault, primary: Secret, replica: Secret, key: KmsKey) -> None:
-    present = {version.version_id: version for version in tx.list_versions(replica)}
+def _sealed_copies(
+    tx: Transaction, vault: Vault, primary: Secret, replica: Secret, key: KmsKey, *, present: Collection[str]
+) -> list[tuple[Version | None, Version]]:
+    """Return the versions that the replica lacks, as it is to have them, each after what it has instead.
+
+    `present` are the ids of its versions; a secret that makes way for the replica may have its ARN too.
+    """
+    copies = []
     for listed in tx.list_versions(primary):
         version = tx.find_version(primary, listed.version_id)
-        copy = tx.find_version(replica, listed.version_id) if listed.version_id in present else None
-        if version is None or (copy is not None and (copy.sealed is None) == (version.sealed is None)):
-            continue
-        copied = _sealed_copy(tx, vault, primary, replica, version, key)
-        if copy is None:
-            tx.insert_version(replica, copied)
+        old = tx.find_version(replica, listed.version_id) if listed.version_id in present else None
+        if version is not None and (old is None or (old.sealed is None) != (version.sealed is None)):
+            copies.append((old, _sealed_copy(tx, vault, primary, replica, version, key)))
+    return copies
+
+
+def _ids(tx: Transaction, secret: Secret) -> set[str]:
+    return {version.version_id for version in tx.list_versions(secret)}
+
+
+def _put_versions(
+    tx: Transaction, primary: Secret, replica: Secret, copies: list[tuple[Version | None, Version]]
+) -> None:
+    for old, copy in copies:
+        if old is None:
+            tx.insert_version(replica, copy)
         else:
-            tx.put_version(replica, replace(copied, last_accessed_on=copy.last_accessed_on))
+            tx.put_version(replica, replace(copy, last_accessed_on=old.last_accessed_on))
     tx.put_stages(replica, tx.stages(replica), tx.stages(primary))
 
 
