@@ -60,6 +60,7 @@ SECOND_HALF: Final[tuple[Message, ...]] = (
         "You can't attach a resource-based policy that allows broad access to the secret.",
         "BlockPublicPolicy and a broad policy",
         DOCUMENTED,
+        "unit/policy/test_public_access.py::test_public_policies_are_refused_with_the_documented_sentence",
     ),
     said(
         "27",

@@ -20,7 +20,7 @@ from fidelity.message_rows import (
     said,
     unsaid,
 )
-from fidelity.rows import DOCUMENTED, EMULATORS, INFERRED, RECORDED, REPORTED, Section, State
+from fidelity.rows import DOCUMENTED, EMULATORS, INFERRED, REPORTED, Section, State
 
 BEYOND: Final = Section(
     "Messages outside of the catalogue",
@@ -54,6 +54,7 @@ BEYOND: Final = Section(
             ),
             "a Deny of the secret's policy",
             REPORTED,
+            "unit/policy/test_decision.py::test_a_denial_is_raised_with_the_recorded_sentence",
             pieces=(
                 "User: {arn} is not authorized to perform: {action}{on} {reason}",
                 " on resource: {id}",
@@ -235,6 +236,7 @@ BEYOND: Final = Section(
             "Your requested changes will not allow you to manage this secret in the future.",
             "lock-out, found by ValidateResourcePolicy",
             DOCUMENTED,
+            "unit/policy/test_public_access.py::test_findings_are_reported_together",
         ),
         said(
             "",
@@ -252,21 +254,20 @@ BEYOND: Final = Section(
             EMULATORS,
             "operations/test_replication.py::test_a_taken_name_fails_the_replica_until_overwriting_is_allowed",
         ),
-        unsaid(
+        said(
             "",
             "ReplicationStatus",
             "Replication failed: Secret name {name} is currently replicated to {region} with a different arn",
-            "a stranded replica is in the way",
+            "the replica of another primary is in the way",
             REPORTED,
-            State.DIFFERS,
-            "The text for a taken name is said, and ForceOverwriteReplicaSecret clears it.",
+            "operations/test_replication.py::test_the_replica_of_another_primary_is_never_overwritten",
         ),
         said(
             "",
             ENCRYPTION,
             "Secrets Manager can't encrypt the secret value: {text of KMS}",
             "an unusable key, writing",
-            RECORDED,
+            REPORTED,
             "operations/test_encryption_keys.py::test_a_key_that_is_not_enabled_fails_writes_and_reads",
             (
                 "operations/test_encryption_keys.py::test_a_key_that_does_not_exist_is_an_encryption_failure_in_kms_own_words"
@@ -277,7 +278,7 @@ BEYOND: Final = Section(
             DECRYPTION,
             "Secrets Manager can't decrypt the secret value: {text of KMS}",
             "an unusable key, reading",
-            RECORDED,
+            REPORTED,
             "operations/test_encryption_keys.py::test_a_key_that_is_not_enabled_fails_writes_and_reads",
         ),
         said(
@@ -285,7 +286,7 @@ BEYOND: Final = Section(
             "text of KMS",
             "{text} (Service: AWSKMS; Status Code: 400; Error Code: {code})",
             "inside the two before",
-            RECORDED,
+            REPORTED,
             "unit/domain/test_values_and_versions.py::test_a_key_that_is_not_enabled_says_so",
             why="AWS adds a request id.",
         ),
@@ -294,7 +295,7 @@ BEYOND: Final = Section(
             "text of KMS",
             "{ARN} is disabled.",
             "DisabledException",
-            EMULATORS,
+            REPORTED,
             "unit/domain/test_values_and_versions.py::test_a_key_that_is_not_enabled_says_so",
         ),
         said(
@@ -302,7 +303,7 @@ BEYOND: Final = Section(
             "text of KMS",
             "{ARN} is pending deletion.",
             "KMSInvalidStateException",
-            EMULATORS,
+            REPORTED,
             "unit/domain/test_values_and_versions.py::test_a_key_that_is_not_enabled_says_so",
         ),
         said(

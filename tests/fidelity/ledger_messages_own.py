@@ -169,6 +169,7 @@ OWN_WORDS: Final = Section(
             "ValidationErrors",
             "This resource policy grants broad access to your secret. See {statement}.",
             "broad access, found by ValidateResourcePolicy",
+            "unit/policy/test_public_access.py::test_findings_are_reported_together",
             known=DOCUMENTED,
         ),
         ours(

@@ -1,4 +1,4 @@
-"""Rules of rotation, of replicas, and of what other accounts may do."""
+"""Rules of rotation and of replicas."""
 
 from __future__ import annotations
 
@@ -167,17 +167,26 @@ REPLICAS: Final = Section(
             DOCUMENTED,
             "operations/test_replication.py::test_every_change_of_the_primary_follows",
         ),
-        untested("the resource policy follows too", REPORTED),
+        kept(
+            "the resource policy follows too",
+            REPORTED,
+            "operations/test_replication.py::test_a_policy_follows_the_primary_and_its_removal_too",
+        ),
         kept(
             "changes at a replica are refused",
             REPORTED,
             "operations/test_replication.py::test_changes_at_a_replica_are_refused",
         ),
-        untested(
-            "PutResourcePolicy, DeleteResourcePolicy, RotateSecret, CancelRotateSecret at a replica are refused",
+        kept(
+            "PutResourcePolicy, DeleteResourcePolicy, RotateSecret, CancelRotateSecret at a replica too",
             REPORTED,
+            "operations/test_replication.py::test_changes_at_a_replica_are_refused",
         ),
-        untested("GetResourcePolicy at a replica answers", INFERRED),
+        kept(
+            "GetResourcePolicy and ListResourcePolicies at a replica answer",
+            INFERRED,
+            "operations/test_replication.py::test_a_policy_follows_the_primary_and_its_removal_too",
+        ),
         kept(
             "the key of a replica can be changed there",
             DOCUMENTED,
@@ -209,10 +218,22 @@ REPLICAS: Final = Section(
             DOCUMENTED,
             "operations/test_replication.py::test_a_taken_name_fails_the_replica_until_overwriting_is_allowed",
         ),
-        differs(
-            "a stranded replica in the way cannot be overwritten",
+        kept(
+            "the replica of another primary is never overwritten",
             REPORTED,
-            "It can, unless it has replicas of its own.",
+            "operations/test_replication.py::test_the_replica_of_another_primary_is_never_overwritten",
+        ),
+        kept(
+            "a primary with replicas is never overwritten; a promoted replica is",
+            INFERRED,
+            "operations/test_replication.py::test_a_primary_with_replicas_of_its_own_is_never_overwritten",
+            "operations/test_replication.py::test_a_promoted_replica_comes_back_only_by_overwriting",
+        ),
+        kept(
+            "a replica that cannot follow stays as it was, and nothing is overwritten in vain",
+            INFERRED,
+            "operations/test_replication.py::test_overwriting_that_fails_leaves_the_other_secret_as_it_was",
+            "operations/test_replication.py::test_a_primary_that_cannot_be_read_leaves_no_half_made_replica",
         ),
         kept(
             "a key that cannot be used fails the replica, not the call",
@@ -220,8 +241,9 @@ REPLICAS: Final = Section(
             "operations/test_replication.py::test_an_unusable_key_fails_the_replica_and_not_the_call",
         ),
         kept(
-            "own, unknown and foreign Regions are refused; a partition is not left",
+            "own, unknown, foreign and repeated Regions are refused; a partition is not left",
             REPORTED,
+            "operations/test_replication.py::test_a_region_named_twice_is_refused",
             "operations/test_replication.py::test_regions_that_cannot_have_a_replica_are_refused",
         ),
         kept(
@@ -246,101 +268,6 @@ REPLICAS: Final = Section(
             "replicas are listed in their Region, and found by primary-region",
             DOCUMENTED,
             "operations/test_replication.py::test_replicas_are_listed_and_filtered_by_their_primary_region",
-        ),
-    ),
-)
-
-ACROSS: Final = Section(
-    "Other accounts",
-    (
-        untested("with a policy, another account describes, lists versions, tags, deletes, restores by ARN", RECORDED),
-        untested("values under the default key stay closed to it", RECORDED),
-        untested(
-            "values under a customer key are open to it",
-            RECORDED,
-            "Only of the owner's keys: the key itself needs no grant.",
-        ),
-        kept(
-            "ListSecrets never shows another account's secrets",
-            RECORDED,
-            "operations/test_list_secrets.py::test_accounts_and_regions_do_not_see_each_other",
-        ),
-        untested("a cross-account replica is created empty, with a customer key, and waits as Pending", DOCUMENTED),
-        untested("associated, it follows values and labels; everything else stays its own", DOCUMENTED),
-        untested("a primary has at most one; dissociated, it is Detached", DOCUMENTED),
-        differs(
-            "associating asks for AcceptCrossAccountReplication, GetSecretValue and both keys",
-            DOCUMENTED,
-            (
-                "Only AssociateCrossAccountReplica on the primary is asked for. The replica's managed policy is "
-                "shown and not consulted."
-            ),
-        ),
-        not_built("ReplicationRoleARN", DOCUMENTED, "Refused: there are no roles yet."),
-    ),
-)
-
-POLICIES: Final = Section(
-    "Resource policies",
-    (
-        untested("stored and returned byte for byte; Put replaces", DOCUMENTED),
-        untested("no policy is no error for GetResourcePolicy and DeleteResourcePolicy", REPORTED),
-        untested(
-            "`Principal: *` is accepted unless BlockPublicPolicy is set", RECORDED, "That it can be read is tested."
-        ),
-        untested("BlockPublicPolicy refuses broad access", DOCUMENTED),
-        kept(
-            "syntax errors and another Version have sentences of their own",
-            REPORTED,
-            "unit/policy/test_document.py::test_what_is_not_strict_json_is_a_syntax_error",
-            "unit/policy/test_document.py::test_a_wrong_element_is_a_syntax_error_with_its_place",
-            "unit/policy/test_document.py::test_another_version_has_a_sentence_of_its_own",
-        ),
-        kept(
-            "principals that cannot be are refused, and names of services that cannot be",
-            REPORTED,
-            "unit/policy/test_document.py::test_an_unsupported_principal_is_refused",
-            "unit/policy/test_document.py::test_an_unsupported_service_is_refused",
-        ),
-        differs(
-            "a principal that does not exist is refused",
-            DOCUMENTED,
-            "No operation asks: accounts exist here, users and roles do not yet. The rule itself is written.",
-            "unit/policy/test_document.py::test_a_principal_that_does_not_exist_is_refused",
-        ),
-        not_built(
-            "a principal that was deleted turns into its id on reads",
-            REPORTED,
-            "Policies are returned as they were stored.",
-        ),
-        differs(
-            "PutResourcePolicy refuses a policy that locks its account out",
-            DOCUMENTED,
-            "It is stored; ValidateResourcePolicy tells of it.",
-        ),
-        untested("ValidateResourcePolicy reports broad access and lock-out together", DOCUMENTED),
-        untested("ValidateResourcePolicy raises for a policy that cannot be read", DOCUMENTED),
-        differs(
-            "ValidateResourcePolicy needs PutResourcePolicy as well",
-            DOCUMENTED,
-            "Only its own permission is asked for.",
-        ),
-        untested("an illegal SecretId is an invalid name for ValidateResourcePolicy too", RECORDED),
-        untested("Put and Delete take the policy `default` only; Get of an unknown name is not found", DOCUMENTED),
-        kept(
-            "globs, variables, ARNs, actions and principals match as IAM's documents say",
-            DOCUMENTED,
-            "unit/policy/test_matching.py::test_globs",
-            "unit/policy/test_matching.py::test_arn_patterns",
-            "unit/policy/test_matching.py::test_actions",
-            "unit/policy/test_matching.py::test_how_a_principal_is_named",
-        ),
-        untested("a Deny anywhere denies; one account needs one Allow, two accounts need two", DOCUMENTED),
-        untested("condition keys of requests and secrets", DOCUMENTED),
-        not_built(
-            "identity policies of users and roles",
-            DOCUMENTED,
-            "Accounts have their root only, which may do everything in its account.",
         ),
     ),
 )

@@ -219,7 +219,7 @@ MOVES: Final = Section(
         ),
         kept(
             "a deprecated version may have labels again",
-            REPORTED,
+            INFERRED,
             "operations/test_update_secret_version_stage.py::test_labels_are_attached_to_a_deprecated_version_again",
             (
                 "operations/test_update_secret_version_stage.py::test_a_deprecated_version_stays_readable_and_its_label_can_come_back"

@@ -38,13 +38,11 @@ def texts_in(tree: ast.AST) -> Iterator[str]:
         return
     if isinstance(tree, ast.JoinedStr):
         yield "".join(str(part.value) if isinstance(part, ast.Constant) else FILLED_IN for part in tree.values)
-        filled_in = [part.value for part in tree.values if isinstance(part, ast.FormattedValue)]
-    else:
-        if isinstance(tree, ast.Constant) and isinstance(tree.value, str):
-            yield tree.value
-        filled_in = list(ast.iter_child_nodes(tree))
-    for child in filled_in:
-        yield from texts_in(child)
+    elif isinstance(tree, ast.Constant) and isinstance(tree.value, str):
+        yield tree.value
+    for child in ast.iter_child_nodes(tree):
+        if not (isinstance(tree, ast.JoinedStr) and isinstance(child, ast.Constant)):
+            yield from texts_in(child)
 
 
 @cache
