@@ -201,6 +201,7 @@ class _Attempt:
             room=service.room,
             found=found,
             perform=lambda other, its_request: self._perform_within(tx, other, its_request),
+            require_allowed=lambda action, secret: self._decide(tx, action, secret.arn, secret, as_sent=secret.arn),
         )
         return operation.handler(call, request)
 
@@ -229,13 +230,16 @@ class _Attempt:
         self, tx: Transaction, reference: identifiers.SecretReference | None, found: Secret | None
     ) -> None:
         """Let identity and resource policies decide, before anything is said about existence."""
-        principal, action = self.caller.principal, self.operation.action
-        arn, policies = "*", []
+        arn = "*"
         if reference is not None:
             named = reference.arn or identifiers.render_arn(reference.region, reference.account_id, reference.name)
             arn = named if found is None else found.arn
-        if found is not None:
-            policies = [parse_stored(text) for text in tx.policies(found).values()]
+        self._decide(tx, self.operation.action, arn, found, as_sent=self._secret_id())
+
+    def _decide(self, tx: Transaction, action: str, arn: str, found: Secret | None, *, as_sent: str | None) -> None:
+        """Refuse an action that is not allowed to the caller. Raises AccessDeniedException."""
+        principal = self.caller.principal
+        policies = [] if found is None else [parse_stored(text) for text in tx.policies(found).values()]
         context = {}
         if policies:
             context = context_of(
@@ -247,7 +251,7 @@ class _Attempt:
                 now=self.now,
             )
         decided = decide_resource(principal, action=action, resource_arn=arn, context=context, policies=policies)
-        evaluate.require_allowed(decided, principal, action=action, resource_as_sent=self._secret_id())
+        evaluate.require_allowed(decided, principal, action=action, resource_as_sent=as_sent)
 
     def _find(self, tx: Transaction, reference: identifiers.SecretReference) -> Secret | None:
         if reference.region != self.caller.region:

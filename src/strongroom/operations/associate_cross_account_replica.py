@@ -70,6 +70,8 @@ def associate_cross_account_replica(
     if place.arn is not None and (place.region, place.account_id != call.account_id) == (call.region, True):
         replica = call.tx.find_secret_by_arn(place.account_id, place.region, place.arn)
     replica = replication.require_associable(primary, replica, call.tx.list_replicas(primary), arn)
+    call.require_allowed("secretsmanager:GetSecretValue", primary)
+    call.require_allowed("secretsmanager:AcceptCrossAccountReplication", replica)
     entry = call.plan_copy(primary, Replica(replica.arn, replica.kms_key_id, ReplicaStatus.PENDING))
     return AssociateCrossAccountReplicaResponse(
         arn=primary.arn, cross_account_replica_arn=replica.arn, replication_status=entry.status

@@ -32,7 +32,9 @@ class Call:
     """One call in progress. `secret` is what the request names; absent only where the operation allows.
 
     `perform(operation, request)` makes a further call in the same transaction, by the same caller, through
-    the same checks and with a record of its own. `regions` are those a secret may be replicated to.
+    the same checks and with a record of its own. `require_allowed(action, secret)` refuses the call unless
+    its caller may do something more, such as `secretsmanager:GetSecretValue`, to a secret. `regions` are
+    those a secret may be replicated to.
     """
 
     principal: Principal
@@ -49,6 +51,7 @@ class Call:
     room: SecretRoom
     found: Secret | None
     perform: Callable[[Any, Any], Any]
+    require_allowed: Callable[[str, Secret], None]
 
     @property
     def secret(self) -> Secret:

@@ -1,4 +1,7 @@
-"""ValidateResourcePolicy: what is wrong with a policy, without attaching it. Unreadable text is an error."""
+"""ValidateResourcePolicy: what is wrong with a policy, without attaching it. Unreadable text is an error.
+
+The caller needs permission to put policies, too (documented).
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,8 @@ def validate(request: ValidateResourcePolicyRequest) -> None:
 
 
 def validate_resource_policy(call: Call, request: ValidateResourcePolicyRequest) -> ValidateResourcePolicyResponse:
+    if call.found is not None:
+        call.require_allowed("secretsmanager:PutResourcePolicy", call.found)
     findings = validation_findings(
         request.resource_policy,
         account_root=root_arn(call.account_id),
