@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from strongroom.domain import idempotency, replication, secret_value
+from strongroom.domain import idempotency, kms_key, replication, secret_value
 from strongroom.domain.secret import Secret
 from strongroom.domain.secret_value import SecretValue
 from strongroom.domain.staging import CURRENT, PENDING, PREVIOUS
@@ -95,6 +95,8 @@ def _is_repeated(call: Call, secret: Secret, token: str, value: SecretValue) -> 
 def _change_key(call: Call, secret: Secret, kms_key_id: str | None) -> Secret:
     changed = replace(secret, kms_key_id=kms_key_id)
     key = call.vault.encryption_key(call.tx, kms_key_id, account_id=call.account_id, region=call.region, now=call.now)
+    if secret.cross_account_primary is not None:
+        kms_key.require_customer_managed(key)
     stages = call.tx.stages(secret)
     for version_id in {stages[label] for label in REENCRYPTED_LABELS if label in stages}:
         version = call.tx.find_version(secret, version_id)
@@ -129,7 +131,7 @@ OPERATION = Operation(
     mutates=True,
     validate=validate,
     handler=update_secret,
-    shown_request=("secret_id", "client_request_token", "description", "kms_key_id"),
+    shown_request=("secret_id", "client_request_token", "description", "kms_key_id", "type"),
     shown_response=("arn", "name", "version_id"),
     errors=(
         InvalidParameterException,
