@@ -164,6 +164,11 @@ def managed_policy(replica: Secret) -> str:
     )
 
 
+def in_other_regions(primary: Secret, replicas: Sequence[Replica]) -> list[Replica]:
+    """Return the replicas of a primary in other regions, without the one that another account may have."""
+    return [replica for replica in replicas if replica.account_id == primary.account_id]
+
+
 def require_replica_regions(wanted: Sequence[str], *, own: str, known: Collection[str]) -> None:
     """Refuse a list of regions that a secret of region `own` cannot be replicated to."""
     partition = partition_of(own)

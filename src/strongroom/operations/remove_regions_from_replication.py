@@ -35,7 +35,7 @@ def remove_regions_from_replication(
     call: Call, request: RemoveRegionsFromReplicationRequest
 ) -> RemoveRegionsFromReplicationResponse:
     secret = call.secret
-    replicas = call.tx.list_replicas(secret)
+    replicas = replication.in_other_regions(secret, call.tx.list_replicas(secret))
     replication.require_present(request.remove_replica_regions, replicas)
     leaving = [replica for replica in replicas if replica.region in request.remove_replica_regions]
     for replica in leaving:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 
+from strongroom.domain import replication
 from strongroom.domain import secret as domain
 from strongroom.domain.filtering import FilterKey
 from strongroom.domain.kms_key import DEFAULT_ALIAS
@@ -102,8 +103,7 @@ def replication_status(tx: Transaction, primary: Secret) -> list[ReplicationStat
             status_message=replica.status_message,
             last_accessed_date=_last_access(tx, replica),
         )
-        for replica in tx.list_replicas(primary)
-        if replica.account_id == primary.account_id
+        for replica in replication.in_other_regions(primary, tx.list_replicas(primary))
     ] or None
 
 

@@ -37,7 +37,8 @@ def stop_replication_to_replica(call: Call, _: StopReplicationToReplicaRequest) 
     primary = _primary_of(call, replica)
     if primary is not None:
         call.tx.delete_replica(primary.arn, replica.arn)
-        if replica.cross_account_primary is None and not _regional_replicas(call, primary):
+        left = replication.in_other_regions(primary, call.tx.list_replicas(primary))
+        if replica.cross_account_primary is None and not left:
             primary = replace(primary, primary_region=None)
         call.tx.put_secret(primary)
     if replica.cross_account_primary is not None:
@@ -50,10 +51,6 @@ def _primary_of(call: Call, replica: Secret) -> Secret | None:
     arn = replication.primary_arn(replica)
     reference = replication.place_of(arn)
     return call.tx.find_secret_by_arn(reference.account_id, reference.region, arn)
-
-
-def _regional_replicas(call: Call, primary: Secret) -> list[replication.Replica]:
-    return [one for one in call.tx.list_replicas(primary) if one.account_id == primary.account_id]
 
 
 OPERATION = Operation(
