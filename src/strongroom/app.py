@@ -173,7 +173,7 @@ def _open_edge(
 ) -> Edge:
     verifier = Verifier(service=SERVICE_NAME, fixed_content_type=CONTENT_TYPE)
     core = RequestCore(service, verifier, access_keys.find_active)
-    probes = Probes(lambda: _unready(service.storage), service.metrics if config.metrics else None)
+    probes = Probes(lambda: _unready(service.storage, forwarder), service.metrics if config.metrics else None)
     return Edge(core, probes, service.entropy, threads=threads, forwarder=forwarder)
 
 
@@ -270,9 +270,9 @@ def _write_credentials(config: Config, access_key_id: str, secret: str) -> None:
         os.fsync(file.fileno())
 
 
-def _unready(storage: Storage) -> str | None:
+def _unready(storage: Storage, forwarder: Forwarder | None) -> str | None:
     try:
         storage.check()
     except StorageError as error:
         return str(error)
-    return None
+    return None if forwarder is None else forwarder.unready()

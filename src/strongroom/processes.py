@@ -21,6 +21,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
@@ -37,6 +38,9 @@ KEEP_ALIVE_SECONDS: Final = 75
 
 MAX_RESTART_DELAY_S: Final = 30.0
 STEADY_AFTER_S: Final = 60.0
+
+MAX_SOCKET_PATH: Final = 100
+"""Bytes that a Unix socket's path may have everywhere; the systems' own limits are 103 and more."""
 
 HOPELESS: Final = os.EX_CONFIG
 """Exit status of a worker that an operator must help; starting it again would not."""
@@ -107,13 +111,27 @@ def serve(config: Config, listeners: list[socket.socket], on_ready: Callable[[],
     if config.workers == 1:
         run_worker(config, listeners[0], 0, on_ready)
     else:
+        _require_short_path(_socket_path(config))
         _Parent(config, listeners).run(on_ready)
+
+
+def _socket_path(config: Config) -> Path:
+    return config.data_dir / "writer.sock"
+
+
+def _require_short_path(path: Path) -> None:
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH:
+        raise OperatorError(
+            f"The path {path} is too long for a socket.",
+            why=f"the workers of a server meet there, and it may have {MAX_SOCKET_PATH} bytes",
+            next_step="give a shorter --data-dir, or --workers 1",
+        )
 
 
 def run_worker(config: Config, listener: socket.socket, worker: int, on_ready: Callable[[], None]) -> None:
     """Run one worker in this process."""
     forwards = config.workers > 1 and config.database is None
-    socket_path = config.data_dir / "writer.sock"
+    socket_path = _socket_path(config)
     node = open_node(config, worker=worker, forwarder=Link(socket_path) if forwards and worker else None)
     try:
         node.start()

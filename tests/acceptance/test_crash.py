@@ -145,7 +145,8 @@ class Storm:
 
     def check(self) -> None:
         """Compare what the server holds with what the owners know, and let them know what came of doubtful calls."""
-        client = patient_client(self.server)
+        # A worker may be ready a moment before the one that writes: the client tries again, as clients do.
+        client = self.server.client(config=ClientConfig(retries={"total_max_attempts": 8, "mode": "standard"}))
         for owner in self.owners:
             for name in {*owner.secrets, *owner.doubtful}:
                 allowed = [owner.secrets.get(name, Known(name))]

@@ -5,6 +5,7 @@ The requests are signed where that is possible at all, so that nothing is refuse
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import socket
@@ -52,7 +53,11 @@ class Slow:
 
     def _run(self) -> None:
         began = time.monotonic()
-        with Connection(self._port, patience=SLOWEST_BODY + GRACE) as connection:
+        # Where no test waits for the outcome, the server may be gone before it is reached.
+        with (
+            contextlib.suppress(ConnectionEnded, OSError),
+            Connection(self._port, patience=SLOWEST_BODY + GRACE) as connection,
+        ):
             connection.send(self._content)
             trickling = threading.Event()
             feeder = threading.Thread(target=self._feed, args=(connection, trickling), daemon=True)
@@ -64,8 +69,9 @@ class Slow:
             feeder.join()
 
     def _feed(self, connection: Connection, done: threading.Event) -> None:
-        while self._trickle and not done.wait(0.5):
-            connection.send(self._trickle)
+        with contextlib.suppress(OSError):
+            while self._trickle and not done.wait(0.5):
+                connection.send(self._trickle)
 
     def outcome(self) -> tuple[Answer, float]:
         self._thread.join(SLOWEST_BODY + GRACE)

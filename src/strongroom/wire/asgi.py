@@ -46,6 +46,9 @@ class Forwarder(Protocol):
     """Hands a request to the process that may write, and brings its answer."""
 
     async def forward(self, request: HttpRequest) -> Answer: ...
+    def unready(self) -> str | None:
+        """Return why there is nobody to hand a request to now, or None."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -115,6 +116,16 @@ class Link:
         waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
         answer: Answer = await waiting
         return answer
+
+    def unready(self) -> str | None:
+        """Tell why no writer can be reached, or None: a worker that could only read is not ready to serve."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(0)
+            try:
+                probe.connect(str(self._path))
+            except OSError:
+                return "the writing process is not reachable"
+        return None
 
     async def _connected(self) -> asyncio.StreamWriter:
         async with self._connecting:

@@ -81,7 +81,8 @@ class StrictHttpProtocol(HttpToolsProtocol):
 
         The farewell of TLS would wait half a minute for a client that does not read, and keep the server up.
         """
-        is_idle = self.cycle is None or self.cycle.response_complete
+        cycle: Any = self.cycle  # None before the first request, whatever uvicorn's type says
+        is_idle = cycle is None or cycle.response_complete
         if is_idle and self._tls_version is not None and not self.transport.get_write_buffer_size():
             self.transport.abort()
         else:

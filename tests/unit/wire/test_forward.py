@@ -195,6 +195,18 @@ def test_without_a_writer_the_service_is_unavailable(path: Path):
     run(main())
 
 
+def test_a_worker_is_not_ready_while_there_is_no_writer(path: Path):
+    async def main() -> None:
+        link = Link(path)
+        assert link.unready() == "the writing process is not reachable"
+        async with serving(path):
+            assert link.unready() is None
+        touch(path)
+        assert link.unready() == "the writing process is not reachable"
+
+    run(main())
+
+
 def test_a_writer_that_comes_later_is_found(path: Path):
     async def main() -> None:
         async with linked(path) as link:
