@@ -36,7 +36,6 @@ from strongroom.metrics import Metrics
 from strongroom.rotators.base import NoRotators
 from strongroom.service import Service
 from strongroom.storage.base import Storage, StorageError, Transaction
-from strongroom.storage.postgresql import POOL_SIZE, PostgresqlStorage
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.throttle import Throttle
 from strongroom.wire.asgi import Edge, Forwarder, Probes
@@ -83,6 +82,8 @@ class Node:
 def open_storage(config: Config, *, writes: bool = True) -> Storage:
     """Open the configured database; with `writes` its schema is brought up to date."""
     if config.database is not None:
+        from strongroom.storage.postgresql import PostgresqlStorage  # noqa: PLC0415 - its driver takes long to load
+
         return PostgresqlStorage(config.database)
     return SqliteStorage(config.database_path, writes=writes)
 
@@ -136,7 +137,7 @@ def _assemble(
         throttle=Throttle(AWS_RATES) if config.quotas_requests == "aws" else None,
         on_change=runner.wake,
     )
-    threads = None if storage.reads_inline else ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="requests")
+    threads = None if storage.reads_inline else ThreadPoolExecutor(storage.pool_size, thread_name_prefix="requests")
     return Node(
         storage=storage,
         trail=trail,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -41,11 +41,15 @@ def _trail_names(message_type: type[msgspec.Struct]) -> Mapping[str, str]:
     return names
 
 
+MAX_ITEMS: Final = 64
+"""Items of one list that a record shows: more than any limit of AWS allows, far less than a body can hold."""
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
         return shown(value, value.__struct_fields__)
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_plain(item) for item in value[:MAX_ITEMS]]
     if isinstance(value, datetime):
         return value.isoformat()
     return value

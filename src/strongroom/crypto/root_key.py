@@ -54,7 +54,7 @@ class RootKeyProvider(Protocol):
 
 
 class FileRootKey:
-    """A root key in a file of mode 0600 (or 0400) that belongs to the server's user."""
+    """A root key in a file that only its owner can read (mode 0600 or 0400)."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

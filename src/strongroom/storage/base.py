@@ -193,6 +193,9 @@ class Storage(Protocol):
     reads_inline: bool
     """Whether `read` is quick enough, and safe, on the event loop's own thread."""
 
+    pool_size: int
+    """How many calls may be in the database at once."""
+
     def read(self, work: Callable[[Transaction], T]) -> T: ...
     def write(self, work: Callable[[Transaction], T]) -> T: ...
     def submit(self, work: Callable[[Transaction], T]) -> Future[T]: ...

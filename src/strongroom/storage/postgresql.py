@@ -47,6 +47,7 @@ class PostgresqlStorage:
     reads_inline = False
 
     def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
+        self.pool_size = pool_size
         self._queries = load("postgresql")
         self._journal: Journal | None = None
         self._where = _without_password(url)

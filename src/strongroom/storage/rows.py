@@ -99,10 +99,16 @@ def secret_params(secret: Secret) -> Params:
     }
 
 
+def _kind(text: str) -> ValueKind:
+    """Return the kind of a value. A text that is none was tampered with, and with any kind but its own the value
+    does not open, which is what its reader must be told."""
+    return ValueKind(text) if text in set(ValueKind) else ValueKind.BINARY
+
+
 def version_of(row: Row) -> Version:
     sealed = None
     if row[9] is not None:
-        sealed = SealedValue(ValueKind(row[5]), row[6], row[7], bytes(row[8] or b""), bytes(row[9]))
+        sealed = SealedValue(_kind(row[5]), row[6], row[7], bytes(row[8] or b""), bytes(row[9]))
     return Version(
         version_id=row[0],
         created_at=from_micros(row[1]),

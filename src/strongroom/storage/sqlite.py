@@ -50,6 +50,7 @@ class SqliteStorage:
     """The embedded database in one file."""
 
     reads_inline = True
+    pool_size = 1
 
     def __init__(self, path: Path, *, writes: bool = True) -> None:
         """Open the file, and with `writes` bring its schema up to date and start the writer."""

@@ -35,6 +35,9 @@ MAX_BODY_BYTES: Final = 1_048_576
 
 BODY_TIMEOUT_S: Final = 30.0
 
+MAX_DRAINED_BYTES: Final = 16 * MAX_BODY_BYTES
+DRAIN_TIMEOUT_S: Final = 2.0
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -101,6 +104,7 @@ class Edge:
             try:
                 answer = await self.answer(_request(scope, await _body(scope["headers"], receive)))
             except ServiceError as error:
+                await _drain(receive)
                 answer = self._refused(error)
             except _ClientGoneError:
                 return
@@ -177,6 +181,21 @@ async def _whole(receive: Receive) -> bytes:
             raise _too_large()
         if not message.get("more_body"):
             return bytes(body)
+
+
+async def _drain(receive: Receive) -> None:
+    """Read what a refused client still sends, within bounds.
+
+    Closed with bytes unread, the connection would be reset, and the answer lost on its way.
+    """
+    left = MAX_DRAINED_BYTES
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_TIMEOUT_S):
+            while left > 0:
+                message = await receive()
+                if message["type"] == "http.disconnect" or not message.get("more_body"):
+                    return
+                left -= len(message.get("body", b""))
 
 
 def _too_large() -> ServiceError:

@@ -20,6 +20,11 @@ import msgspec
 from strongroom.errors import ServiceUnavailableException
 from strongroom.wire.core import Answer, HttpRequest
 
+PATIENCE_SECONDS: Final = 5.0
+"""How long a request waits for a writer that is not there; starting one takes about a second."""
+
+RETRY_SECONDS: Final = 0.1
+
 _LENGTH_BYTES: Final = 4
 
 _requests: Final = msgspec.msgpack.Decoder(tuple[int, HttpRequest])
@@ -87,8 +92,9 @@ class Writer:
 class Link:
     """The side that asks; connects when first needed and again after the writer was restarted."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, patience: float = PATIENCE_SECONDS) -> None:
         self._path = path
+        self._patience = patience
         self._number = 0
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._writer: asyncio.StreamWriter | None = None
@@ -127,11 +133,22 @@ class Link:
                 return "the writing process is not reachable"
         return None
 
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect, waiting a little for a writer that is being started again: nothing was sent yet."""
+        deadline = asyncio.get_running_loop().time() + self._patience
+        while True:
+            try:
+                return await asyncio.open_unix_connection(self._path)
+            except OSError:
+                if asyncio.get_running_loop().time() >= deadline:
+                    raise
+            await asyncio.sleep(RETRY_SECONDS)
+
     async def _connected(self) -> asyncio.StreamWriter:
         async with self._connecting:
             writer = self._writer
             if writer is None:
-                reader, writer = await asyncio.open_unix_connection(self._path)
+                reader, writer = await self._connect()
                 self._writer = writer
                 self._listener = asyncio.create_task(self._listen(reader))
             return writer

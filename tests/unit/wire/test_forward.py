@@ -76,7 +76,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 @contextlib.asynccontextmanager
 async def linked(path: Path):
     """Yield a link, and end it as the end of its process would."""
-    link = Link(path)
+    link = Link(path, patience=0)
     yield link
     if link._writer is not None:
         link._writer.close()
@@ -187,17 +187,17 @@ def test_a_worker_puts_frames_together_that_arrive_in_pieces(path: Path):
 def test_without_a_writer_the_service_is_unavailable(path: Path):
     async def main() -> None:
         with pytest.raises(ServiceUnavailableException):
-            await Link(path).forward(request())
+            await Link(path, patience=0).forward(request())
         touch(path)
         with pytest.raises(ServiceUnavailableException):
-            await Link(path).forward(request())
+            await Link(path, patience=0).forward(request())
 
     run(main())
 
 
 def test_a_worker_is_not_ready_while_there_is_no_writer(path: Path):
     async def main() -> None:
-        link = Link(path)
+        link = Link(path, patience=0)
         assert link.unready() == "the writing process is not reachable"
         async with serving(path):
             assert link.unready() is None
