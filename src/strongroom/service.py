@@ -13,6 +13,7 @@ A reading call that turns out to write (the first read of a day) is run again as
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -186,6 +187,7 @@ class _Attempt:
         self._require_allowed(tx, reference, found)
         if reference is not None:
             self._require_state(found)
+        numbers = itertools.count(1)
         call = Call(
             principal=self.caller.principal,
             account_id=self.caller.principal.account_id if found is None else found.account_id,
@@ -200,15 +202,16 @@ class _Attempt:
             quotas=service.quotas,
             room=service.room,
             found=found,
-            perform=lambda other, its_request: self._perform_within(tx, other, its_request),
+            perform=lambda other, its_request: self._perform_within(tx, other, its_request, next(numbers)),
             require_allowed=lambda action, secret: self._decide(tx, action, secret.arn, secret, as_sent=secret.arn),
         )
         return operation.handler(call, request)
 
-    def _perform_within(self, tx: Transaction, operation: Operation[Any], request: Request) -> Response | None:
-        """Make a further call as part of this one. Its event id follows from its request, for when it is run again."""
-        named = "" if operation.names_secret is None else operation.names_secret(request)
-        event_id = ids.derived_event_id(self.event_id, operation.name, named or "")
+    def _perform_within(
+        self, tx: Transaction, operation: Operation[Any], request: Request, number: int
+    ) -> Response | None:
+        """Make a further call as part of this one. Its event id follows from its place, for when it is run again."""
+        event_id = ids.derived_event_id(self.event_id, number)
         return _Attempt(self.service, operation, request, self.caller, self.now, event_id).run(tx)
 
     def _checked_reference(self) -> identifiers.SecretReference | None:
