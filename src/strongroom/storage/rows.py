@@ -101,7 +101,8 @@ def secret_params(secret: Secret) -> Params:
 
 def _kind(text: str) -> ValueKind:
     """Return the kind of a value. A text that is none was tampered with, and with any kind but its own the value
-    does not open, which is what its reader must be told."""
+    does not open, which is what its reader must be told.
+    """
     return ValueKind(text) if text in set(ValueKind) else ValueKind.BINARY
 
 

@@ -155,16 +155,25 @@ def test_a_body_declared_too_long_is_refused(length: str):
     assert core.requests == []
 
 
-def test_a_body_declared_too_long_is_refused_unread():
+def test_a_body_declared_too_long_is_refused_though_it_never_comes(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(asgi, "DRAIN_TIMEOUT_S", 0.01)
     refused = exchange(make_edge(Core()), headers=((b"content-length", b"99999999999"),))
     assert (refused.status, refused.received) == (413, 0)
 
 
-def test_a_body_that_grows_too_long_is_refused_at_once():
+def test_a_body_that_grows_too_long_is_refused_and_its_rest_thrown_away():
     big = part(b"x" * (MAX_BODY_BYTES // 2), more=True)
     refused = exchange(make_edge(core := Core()), big, big, part(b"x", more=True), part(b"never read"))
     assert refused.fault == (413, "RequestEntityTooLargeException")
-    assert (refused.received, core.requests) == (3, [])
+    assert (refused.received, core.requests) == (4, [])
+
+
+def test_of_a_body_without_end_only_so_much_is_thrown_away():
+    endless = [part(b"x" * MAX_BODY_BYTES, more=True)] * 100
+    refused = exchange(make_edge(core := Core()), *endless)
+    assert refused.fault == (413, "RequestEntityTooLargeException")
+    assert refused.received < 25
+    assert core.requests == []
 
 
 def test_a_refusal_at_the_edge_is_an_aws_error_with_a_request_id_and_the_last_on_its_connection():
