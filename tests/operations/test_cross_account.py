@@ -19,8 +19,7 @@ from support.refusals import SECRET_NOT_FOUND, Refusal, access_denied, refusal
 
 OTHER_ACCOUNT, THIRD_ACCOUNT = "999988887777", "000000000001"
 DEFAULT_KEY_TEXT = (
-    "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS "
-    "service key."
+    "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key."
 )
 DEFAULT_KEY = ("InvalidRequestException", DEFAULT_KEY_TEXT)
 ALLOW_OTHER = {"Effect": "Allow", "Principal": {"AWS": OTHER_ACCOUNT}, "Action": "secretsmanager:*", "Resource": "*"}
