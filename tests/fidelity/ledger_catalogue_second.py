@@ -60,6 +60,7 @@ SECOND_HALF: Final[tuple[Message, ...]] = (
         "You can't attach a resource-based policy that allows broad access to the secret.",
         "BlockPublicPolicy and a broad policy",
         DOCUMENTED,
+        "operations/test_resource_policies.py::test_a_broad_policy_is_accepted_unless_it_is_to_be_blocked",
         "unit/policy/test_public_access.py::test_public_policies_are_refused_with_the_documented_sentence",
     ),
     said(
@@ -272,6 +273,7 @@ SECOND_HALF: Final[tuple[Message, ...]] = (
         "Either 'SecretIdList' or 'Filters' must be provided, but not both.",
         "BatchGetSecretValue with both or neither",
         EMULATORS,
+        "operations/test_batch_get_secret_value.py::test_ids_or_filters_and_never_both",
     ),
     said(
         "44",
@@ -279,5 +281,6 @@ SECOND_HALF: Final[tuple[Message, ...]] = (
         "'Filters' not specified. 'Filters' must also be specified when '{member}' is provided.",
         "MaxResults or NextToken without Filters",
         EMULATORS,
+        "operations/test_batch_get_secret_value.py::test_paging_needs_filters",
     ),
 )

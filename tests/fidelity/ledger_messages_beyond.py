@@ -54,6 +54,7 @@ BEYOND: Final = Section(
             ),
             "a Deny of the secret's policy",
             REPORTED,
+            "operations/test_cross_account_replicas.py::test_the_replicas_owner_may_refuse_by_policy",
             "unit/policy/test_decision.py::test_a_denial_is_raised_with_the_recorded_sentence",
             pieces=(
                 "User: {arn} is not authorized to perform: {action}{on} {reason}",

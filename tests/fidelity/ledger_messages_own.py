@@ -88,7 +88,9 @@ OWN_WORDS: Final = Section(
             "SerializationException",
             "The request body is not valid JSON.",
             "no JSON",
-            why="The text stands twice in one module. The refusal is tested.",
+            why=(
+                "It stands twice in one module, so it does not count as kept; tests/unit/wire/test_awsjson.py shows it."
+            ),
         ),
         ours(
             "InternalServiceError",
@@ -109,17 +111,26 @@ OWN_WORDS: Final = Section(
             "RemoveRegionsFromReplication",
             why="The refusal is tested, the text is not.",
         ),
-        ours(IPE, "CrossAccountPrimaryARN can't be used. {why}", "CreateSecret of a cross-account replica"),
+        ours(
+            IPE,
+            "CrossAccountPrimaryARN can't be used. {why}",
+            "CreateSecret of a cross-account replica",
+            (
+                "operations/test_cross_account_replicas.py::test_the_primary_must_be_a_secret_of_another_account_in_the_same_region"
+            ),
+        ),
         ours(
             IPE,
             "You can't specify {member} together with CrossAccountPrimaryARN.",
             "CreateSecret of a cross-account replica",
+            "operations/test_cross_account_replicas.py::test_a_replica_is_made_without_what_it_gets_from_its_primary",
             known=DOCUMENTED,
         ),
         ours(
             IPE,
             "A cross-account replica needs a customer managed KMS key in KmsKeyId.",
             "CreateSecret of a cross-account replica",
+            "operations/test_cross_account_replicas.py::test_a_replica_needs_a_customer_managed_key",
             known=DOCUMENTED,
         ),
         ours(
@@ -129,18 +140,26 @@ OWN_WORDS: Final = Section(
                 "CrossAccountPrimaryARN set to that ARN."
             ),
             "AssociateCrossAccountReplica",
+            "operations/test_cross_account_replicas.py::test_only_a_secret_made_for_this_primary_can_be_associated",
         ),
         ours(
             LEE,
             "A primary secret can have at most one cross-account replica.",
             "AssociateCrossAccountReplica",
+            "operations/test_cross_account_replicas.py::test_a_primary_has_at_most_one",
             known=DOCUMENTED,
         ),
-        ours(IPE, "The secret {ARN} is not associated with this primary secret.", "DisassociateCrossAccountReplica"),
+        ours(
+            IPE,
+            "The secret {ARN} is not associated with this primary secret.",
+            "DisassociateCrossAccountReplica",
+            "operations/test_cross_account_replicas.py::test_what_is_not_associated_cannot_be_dissociated",
+        ),
         ours(
             IPE,
             "This version of Strongroom does not support the parameter ReplicationRoleARN.",
             "AssociateCrossAccountReplica with a role",
+            "operations/test_cross_account_replicas.py::test_a_role_is_refused_never_ignored",
         ),
         ours(
             "ReplicationStatus",
@@ -157,12 +176,14 @@ OWN_WORDS: Final = Section(
             IPE,
             "You can't change the resource policy {name}. You can change only {default}.",
             "Put or DeleteResourcePolicy of another name",
+            "operations/test_resource_policies.py::test_default_may_be_named_and_any_other_name_cannot_be_written",
             known=DOCUMENTED,
         ),
         ours(
             RNF,
             "Secrets Manager can't find the resource policy {name} of the secret.",
             "GetResourcePolicy of another name",
+            "operations/test_resource_policies.py::test_default_may_be_named_and_any_other_name_cannot_be_written",
             known=DOCUMENTED,
         ),
         ours(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fidelity.rows import DOCUMENTED, RECORDED, REPORTED, Section, differs, kept, not_built, untested
+from fidelity.rows import DOCUMENTED, RECORDED, REPORTED, Section, differs, kept, not_built
 
 _MODEL = "test_service_model.py::test_wire_types_are_those_of_the_service_model"
 
@@ -15,15 +15,21 @@ OPERATIONS: Final = Section(
             "starts copying to a replica that another account made; answers ARN, CrossAccountReplicaARN, state",
             DOCUMENTED,
             (
-                "ReplicationRoleARN is refused. AcceptCrossAccountReplication on the replica, GetSecretValue on the "
-                "primary, and the use of both keys are not asked for: that the replica names this primary is enough. "
-                "No test yet."
+                "ReplicationRoleARN is refused: there are no roles yet. Keys are not tried out by the call; one that "
+                "cannot be used fails the copy."
             ),
+            "operations/test_cross_account_replicas.py::test_an_associated_replica_is_in_progress_and_then_in_sync",
+            "operations/test_cross_account_replicas.py::test_a_role_is_refused_never_ignored",
             operations="AssociateCrossAccountReplica",
         ),
-        untested(
+        kept(
             "answers SecretValues and Errors, each a list; never fails for one id",
             DOCUMENTED,
+            "operations/test_batch_get_secret_value.py::test_an_entry_has_what_get_secret_value_answers",
+            "operations/test_batch_get_secret_value.py::test_a_batch_of_which_nothing_can_be_read_succeeds",
+            (
+                "operations/test_batch_get_secret_value.py::test_what_cannot_be_read_is_an_entry_with_get_secret_values_own_error"
+            ),
             operations="BatchGetSecretValue",
         ),
         kept(
@@ -49,10 +55,8 @@ OPERATIONS: Final = Section(
         kept(
             "answers ARN, Name and PolicyName, also when there was no policy",
             RECORDED,
-            (
-                "operations/test_audit_of_operations.py::test_a_change_has_one_record_with_request_and_answer_and_without_the_value"
-            ),
-            why="Without a policy it is untested.",
+            "operations/test_resource_policies.py::test_the_answers_name_secret_and_policy",
+            "operations/test_resource_policies.py::test_deleting_no_policy_succeeds_and_is_no_change",
             operations="DeleteResourcePolicy",
         ),
         kept(
@@ -72,7 +76,7 @@ OPERATIONS: Final = Section(
         kept(
             "answers ARN and CrossAccountReplicaARN; ends the copying, the replica stays",
             DOCUMENTED,
-            "operations/test_audit_of_operations.py::test_both_ends_of_a_cross_account_replication_are_recorded",
+            "operations/test_cross_account_replicas.py::test_a_dissociated_replica_is_detached_and_keeps_what_it_has",
             operations="DisassociateCrossAccountReplica",
         ),
         kept(
@@ -82,9 +86,11 @@ OPERATIONS: Final = Section(
             "operations/test_get_random_password.py::test_a_length_is_met_exactly",
             operations="GetRandomPassword",
         ),
-        untested(
+        kept(
             "answers ARN and Name, ResourcePolicy and PolicyName only if one is attached",
             REPORTED,
+            "operations/test_resource_policies.py::test_the_answers_name_secret_and_policy",
+            "operations/test_resource_policies.py::test_a_secret_without_a_policy_answers_without_one",
             operations="GetResourcePolicy",
         ),
         kept(
@@ -94,9 +100,11 @@ OPERATIONS: Final = Section(
             "operations/test_get_secret_value.py::test_a_value_is_text_or_bytes_never_both",
             operations="GetSecretValue",
         ),
-        untested(
+        kept(
             "answers names only, `default` first, the others in order, in pages",
             DOCUMENTED,
+            "operations/test_resource_policies.py::test_policies_are_listed_by_name_the_default_first",
+            "operations/test_resource_policies.py::test_pages_of_policies_go_on_where_they_ended",
             operations="ListResourcePolicies",
         ),
         kept(
@@ -118,10 +126,8 @@ OPERATIONS: Final = Section(
         kept(
             "answers ARN, Name and PolicyName; replaces the whole policy",
             RECORDED,
-            (
-                "operations/test_audit_of_operations.py::test_a_change_has_one_record_with_request_and_answer_and_without_the_value"
-            ),
-            why="Replacing is untested.",
+            "operations/test_resource_policies.py::test_the_answers_name_secret_and_policy",
+            "operations/test_resource_policies.py::test_a_put_replaces_the_whole_policy",
             operations="PutResourcePolicy",
         ),
         kept(
@@ -192,9 +198,11 @@ OPERATIONS: Final = Section(
             "operations/test_update_secret_version_stage.py::test_a_label_moves",
             operations="UpdateSecretVersionStage",
         ),
-        untested(
+        kept(
             "answers PolicyValidationPassed and ValidationErrors, the latter empty when it passed",
             DOCUMENTED,
+            "operations/test_resource_policies.py::test_a_sound_policy_passes_with_or_without_a_secret",
+            "operations/test_resource_policies.py::test_findings_are_answers_and_no_errors",
             operations="ValidateResourcePolicy",
         ),
     ),

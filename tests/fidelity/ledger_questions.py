@@ -132,6 +132,8 @@ QUESTIONS: Final = Section(
             "the names of ValidateResourcePolicy's checks",
             "constants of our own",
             "policy.public_access:BROAD_ACCESS_CHECK policy.public_access:LOCK_OUT_CHECK",
+            "unit/policy/test_public_access.py::test_findings_are_reported_together",
+            "operations/test_resource_policies.py::test_findings_are_answers_and_no_errors",
         ),
         question(
             14,
@@ -143,7 +145,9 @@ QUESTIONS: Final = Section(
             ),
             "operations/test_list_secret_version_ids.py::test_pages_hold_every_version_once",
             "unit/domain/test_tags.py::test_the_first_tags_keep_their_order",
-            why="The order of a batch's values is untested.",
+            (
+                "operations/test_batch_get_secret_value.py::test_secrets_are_named_in_every_form_and_answered_in_the_order_asked"
+            ),
         ),
         question(
             15,
@@ -164,6 +168,7 @@ QUESTIONS: Final = Section(
             "repeated ids in SecretIdList",
             "an entry for each",
             "operations.batch_get_secret_value:batch_get_secret_value",
+            "operations/test_batch_get_secret_value.py::test_an_id_named_twice_is_answered_twice",
         ),
         question(
             18,

@@ -20,26 +20,50 @@ ACROSS: Final = Section(
     (
         untested("with a policy, another account describes, lists versions, tags, deletes, restores by ARN", RECORDED),
         untested("values under the default key stay closed to it", RECORDED),
-        untested(
+        kept(
             "values under a customer key are open to it",
             RECORDED,
-            "Only of the owner's keys: the key itself needs no grant.",
+            "operations/test_batch_get_secret_value.py::test_another_accounts_secret_is_read_where_its_policy_allows",
+            why="The owner's keys only: a key needs no grant.",
         ),
         kept(
             "ListSecrets never shows another account's secrets",
             RECORDED,
             "operations/test_list_secrets.py::test_accounts_and_regions_do_not_see_each_other",
         ),
-        untested("a cross-account replica is created empty, with a customer key, and waits as Pending", DOCUMENTED),
-        untested("associated, it follows values and labels; everything else stays its own", DOCUMENTED),
-        untested("a primary has at most one; dissociated, it is Detached", DOCUMENTED),
-        differs(
-            "associating asks for AcceptCrossAccountReplication, GetSecretValue and both keys",
+        kept(
+            "a cross-account replica is created empty, with a customer key, and waits as Pending",
             DOCUMENTED,
+            "operations/test_cross_account_replicas.py::test_a_new_replica_is_pending_empty_and_knows_its_primary",
+            "operations/test_cross_account_replicas.py::test_a_replica_is_made_without_what_it_gets_from_its_primary",
+            "operations/test_cross_account_replicas.py::test_a_replica_needs_a_customer_managed_key",
+        ),
+        kept(
+            "associated, it follows values and labels; everything else stays its own",
+            DOCUMENTED,
+            "operations/test_cross_account_replicas.py::test_values_and_labels_follow_every_change_of_the_primary",
+            "operations/test_cross_account_replicas.py::test_tags_policy_and_description_stay_each_sides_own",
+            "operations/test_cross_account_replicas.py::test_what_follows_the_primary_cannot_be_changed_at_the_replica",
+        ),
+        kept(
+            "a primary has at most one; dissociated, it is Detached",
+            DOCUMENTED,
+            "operations/test_cross_account_replicas.py::test_a_primary_has_at_most_one",
+            "operations/test_cross_account_replicas.py::test_a_dissociated_replica_is_detached_and_keeps_what_it_has",
+        ),
+        kept(
+            "associating asks for GetSecretValue on the primary and AcceptCrossAccountReplication on the replica",
+            DOCUMENTED,
+            "operations/test_cross_account_replicas.py::test_the_replicas_owner_may_refuse_by_policy",
+            "operations/test_cross_account_replicas.py::test_who_may_not_read_the_primary_may_not_have_it_copied",
             (
-                "Only AssociateCrossAccountReplica on the primary is asked for. The replica's managed policy is "
-                "shown and not consulted."
+                "operations/test_cross_account_replicas.py::test_the_managed_policy_lets_the_primarys_account_accept_and_nothing_else"
             ),
+        ),
+        not_built(
+            "associating tries both keys out, and changes nothing if one fails",
+            DOCUMENTED,
+            "The copy fails, and says so in its status.",
         ),
         not_built("ReplicationRoleARN", DOCUMENTED, "Refused: there are no roles yet."),
     ),
@@ -48,19 +72,31 @@ ACROSS: Final = Section(
 POLICIES: Final = Section(
     "Resource policies",
     (
-        untested("stored and returned byte for byte; Put replaces", DOCUMENTED),
-        untested("no policy is no error for GetResourcePolicy and DeleteResourcePolicy", REPORTED),
-        untested(
-            "`Principal: *` is accepted unless BlockPublicPolicy is set", RECORDED, "That it can be read is tested."
+        kept(
+            "stored and returned byte for byte; Put replaces",
+            DOCUMENTED,
+            "operations/test_resource_policies.py::test_a_policy_comes_back_byte_for_byte",
+            "operations/test_resource_policies.py::test_a_put_replaces_the_whole_policy",
+        ),
+        kept(
+            "no policy is no error for GetResourcePolicy and DeleteResourcePolicy",
+            REPORTED,
+            "operations/test_resource_policies.py::test_a_secret_without_a_policy_answers_without_one",
+            "operations/test_resource_policies.py::test_deleting_no_policy_succeeds_and_is_no_change",
+        ),
+        kept(
+            "`Principal: *` is accepted unless BlockPublicPolicy is set",
+            RECORDED,
+            "operations/test_resource_policies.py::test_a_broad_policy_is_accepted_unless_it_is_to_be_blocked",
         ),
         kept(
             "BlockPublicPolicy refuses broad access",
             DOCUMENTED,
+            "operations/test_resource_policies.py::test_a_broad_policy_is_accepted_unless_it_is_to_be_blocked",
             "unit/policy/test_public_access.py::test_public_policies_are_refused_with_the_documented_sentence",
             "unit/policy/test_public_access.py::test_an_allow_for_everyone_is_broad",
             "unit/policy/test_public_access.py::test_something_fixed_makes_it_narrow",
             "unit/policy/test_public_access.py::test_what_fixes_nothing_leaves_it_broad",
-            why="The rule is tested, the operation is not.",
         ),
         kept(
             "syntax errors and another Version have sentences of their own",
@@ -94,23 +130,31 @@ POLICIES: Final = Section(
         kept(
             "ValidateResourcePolicy reports broad access and lock-out together",
             DOCUMENTED,
+            "operations/test_resource_policies.py::test_findings_are_answers_and_no_errors",
             "unit/policy/test_public_access.py::test_findings_are_reported_together",
             "unit/policy/test_public_access.py::test_a_deny_of_the_whole_account_locks_it_out",
-            why="The rule is tested, the operation is not.",
         ),
         kept(
             "ValidateResourcePolicy raises for a policy that cannot be read",
             DOCUMENTED,
+            "operations/test_resource_policies.py::test_what_is_no_policy_is_refused_and_the_old_one_stays",
             "unit/policy/test_public_access.py::test_what_cannot_be_read_raises",
-            why="The rule is tested, the operation is not.",
         ),
-        differs(
-            "ValidateResourcePolicy needs PutResourcePolicy as well",
+        kept(
+            "ValidateResourcePolicy of a secret needs PutResourcePolicy as well",
             DOCUMENTED,
-            "Only its own permission is asked for.",
+            "operations/test_resource_policies.py::test_who_may_not_put_a_policy_may_not_have_one_validated",
         ),
-        untested("an illegal SecretId is an invalid name for ValidateResourcePolicy too", RECORDED),
-        untested("Put and Delete take the policy `default` only; Get of an unknown name is not found", DOCUMENTED),
+        kept(
+            "an illegal SecretId is an invalid name for ValidateResourcePolicy too",
+            RECORDED,
+            "operations/test_resource_policies.py::test_the_secret_that_is_named_must_exist_and_be_well_named",
+        ),
+        kept(
+            "Put and Delete take the policy `default` only; Get of an unknown name is not found",
+            DOCUMENTED,
+            "operations/test_resource_policies.py::test_default_may_be_named_and_any_other_name_cannot_be_written",
+        ),
         kept(
             "globs, variables, ARNs, actions and principals match as IAM's documents say",
             DOCUMENTED,

@@ -185,6 +185,7 @@ REPLICAS: Final = Section(
         kept(
             "GetResourcePolicy and ListResourcePolicies at a replica answer",
             INFERRED,
+            "operations/test_resource_policies.py::test_a_replica_shows_its_primarys_policy_and_takes_none_of_its_own",
             "operations/test_replication.py::test_a_policy_follows_the_primary_and_its_removal_too",
         ),
         kept(

@@ -192,19 +192,61 @@ PAGES: Final = Section(
 BATCH: Final = Section(
     "BatchGetSecretValue",
     (
-        untested("ids or filters, one of them", DOCUMENTED),
-        untested("MaxResults and NextToken go with filters only", DOCUMENTED),
+        kept(
+            "ids or filters, one of them",
+            DOCUMENTED,
+            "operations/test_batch_get_secret_value.py::test_ids_or_filters_and_never_both",
+        ),
+        kept(
+            "MaxResults and NextToken go with filters only",
+            DOCUMENTED,
+            "operations/test_batch_get_secret_value.py::test_paging_needs_filters",
+        ),
         kept(
             "20 ids, 20 results at most",
             DOCUMENTED,
+            "operations/test_batch_get_secret_value.py::test_twenty_secrets_are_read_and_twenty_one_ids_refused",
+            "operations/test_batch_get_secret_value.py::test_a_page_has_one_to_twenty_secrets",
             "test_service_model.py::test_wire_types_are_those_of_the_service_model",
         ),
-        untested("only the current value", DOCUMENTED),
-        untested("what cannot be read is an entry in Errors, with GetSecretValue's code and text", DOCUMENTED),
-        untested("Errors is there when it is empty", DOCUMENTED),
-        untested("each secret is authorized, and recorded, as GetSecretValue; filters as ListSecrets", DOCUMENTED),
-        untested("ARNs of other accounts", DOCUMENTED),
-        untested("filters leave out scheduled secrets", INFERRED),
+        kept(
+            "only the current value",
+            DOCUMENTED,
+            "operations/test_batch_get_secret_value.py::test_only_the_current_version_is_answered",
+        ),
+        kept(
+            "what cannot be read is an entry in Errors, with GetSecretValue's code and text",
+            DOCUMENTED,
+            (
+                "operations/test_batch_get_secret_value.py::test_what_cannot_be_read_is_an_entry_with_get_secret_values_own_error"
+            ),
+            "operations/test_batch_get_secret_value.py::test_a_value_that_cannot_be_decrypted_fails_alone",
+        ),
+        kept(
+            "Errors is there when it is empty",
+            DOCUMENTED,
+            "operations/test_batch_get_secret_value.py::test_an_entry_has_what_get_secret_value_answers",
+        ),
+        kept(
+            "each secret is authorized, and recorded, as GetSecretValue; filters as ListSecrets",
+            DOCUMENTED,
+            (
+                "operations/test_batch_get_secret_value.py::test_every_secret_has_a_record_of_its_own_and_the_batch_one_more"
+            ),
+            "operations/test_batch_get_secret_value.py::test_a_batch_by_filters_records_its_listing_too",
+        ),
+        kept(
+            "ARNs of other accounts",
+            DOCUMENTED,
+            "operations/test_batch_get_secret_value.py::test_another_accounts_secret_is_read_where_its_policy_allows",
+        ),
+        kept(
+            "filters leave out scheduled secrets",
+            INFERRED,
+            (
+                "operations/test_batch_get_secret_value.py::test_filters_pass_over_scheduled_secrets_and_report_those_without_a_value"
+            ),
+        ),
     ),
 )
 
@@ -297,6 +339,7 @@ QUOTAS: Final = Section(
         kept(
             "a policy of 20,480 characters",
             DOCUMENTED,
+            "operations/test_resource_policies.py::test_a_policy_has_at_most_20480_characters",
             "test_service_model.py::test_wire_types_are_those_of_the_service_model",
         ),
         differs(

@@ -97,8 +97,16 @@ DELETION: Final = Section(
             "operations/test_delete_secret.py::test_what_a_scheduled_secret_still_allows",
             "operations/test_traps.py::test_a_scheduled_secret_is_not_written",
         ),
-        untested("scheduled: GetResourcePolicy refused", REPORTED),
-        untested("scheduled: PutResourcePolicy, DeleteResourcePolicy, ListResourcePolicies refused", DOCUMENTED),
+        kept(
+            "scheduled: GetResourcePolicy refused",
+            REPORTED,
+            "operations/test_resource_policies.py::test_the_secret_must_exist_and_not_be_scheduled",
+        ),
+        kept(
+            "scheduled: PutResourcePolicy, DeleteResourcePolicy, ListResourcePolicies refused",
+            DOCUMENTED,
+            "operations/test_resource_policies.py::test_the_secret_must_exist_and_not_be_scheduled",
+        ),
         untested("scheduled: RotateSecret, CancelRotateSecret refused", DOCUMENTED),
         kept(
             "scheduled: ReplicateSecretToRegions refused",
@@ -106,7 +114,13 @@ DELETION: Final = Section(
             "operations/test_replication.py::test_replicating_a_scheduled_secret_is_refused",
         ),
         untested("scheduled: RemoveRegionsFromReplication, StopReplicationToReplica refused", INFERRED),
-        untested("scheduled: an entry in BatchGetSecretValue's Errors", DOCUMENTED),
+        kept(
+            "scheduled: an entry in BatchGetSecretValue's Errors",
+            DOCUMENTED,
+            (
+                "operations/test_batch_get_secret_value.py::test_what_cannot_be_read_is_an_entry_with_get_secret_values_own_error"
+            ),
+        ),
         kept(
             "RestoreSecret brings everything back",
             RECORDED,
@@ -163,7 +177,11 @@ DATES: Final = Section(
             "operations/test_dates_of_secrets.py::test_only_a_successful_read_of_a_value_is_an_access",
             "operations/test_dates_of_secrets.py::test_reading_and_describing_are_no_changes",
         ),
-        untested("BatchGetSecretValue is an access to each secret it reads", INFERRED),
+        kept(
+            "BatchGetSecretValue is an access to each secret it reads",
+            INFERRED,
+            "operations/test_batch_get_secret_value.py::test_a_batch_is_an_access_of_each_secret_it_could_read",
+        ),
         kept(
             "CreatedDate is the version's in GetSecretValue, the secret's elsewhere",
             DOCUMENTED,
@@ -360,7 +378,12 @@ MEMBERS: Final = Section(
             DOCUMENTED,
             "unit/wire/test_constraints.py::test_an_empty_list_below_its_minimum_is_shown_as_brackets",
         ),
-        untested("Type is stored and shown", DOCUMENTED, "Tests of an earlier refusal of Type still stand."),
+        kept(
+            "Type is stored and shown",
+            DOCUMENTED,
+            "operations/test_create_secret.py::test_a_type_is_described_and_listed_and_an_empty_one_is_none",
+            "operations/test_update_secret.py::test_an_absent_type_stays_and_an_empty_one_clears_it",
+        ),
         not_built("a secret with a Type follows its partner's layout", DOCUMENTED, "The value is not looked at."),
         not_built(
             "OwningService is shown for secrets that a service manages",

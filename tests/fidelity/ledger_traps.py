@@ -15,7 +15,6 @@ from fidelity.rows import (
     Trap,
     differs,
     kept,
-    untested,
 )
 
 
@@ -68,7 +67,7 @@ TRAPS: Final = Section(
             RECORDED,
             "operations/test_traps.py::test_a_scheduled_secret_is_not_written",
             "operations/test_delete_secret.py::test_what_a_scheduled_secret_still_allows",
-            why="The operations on policies are untested.",
+            "operations/test_resource_policies.py::test_the_secret_must_exist_and_not_be_scheduled",
         ),
         trap(
             7,
@@ -216,7 +215,16 @@ TRAPS: Final = Section(
             "operations/test_traps.py::test_a_page_token_is_opaque_and_junk_is_refused",
             "operations/test_list_secrets.py::test_a_token_is_opaque_and_good_for_its_own_listing_only",
         ),
-        trap(28, "a batch never fails for one id; ids or filters; 20 at most", DOCUMENTED, state=State.UNTESTED),
+        trap(
+            28,
+            "a batch never fails for one id; ids or filters; 20 at most",
+            DOCUMENTED,
+            (
+                "operations/test_batch_get_secret_value.py::test_what_cannot_be_read_is_an_entry_with_get_secret_values_own_error"
+            ),
+            "operations/test_batch_get_secret_value.py::test_ids_or_filters_and_never_both",
+            "operations/test_batch_get_secret_value.py::test_twenty_secrets_are_read_and_twenty_one_ids_refused",
+        ),
         trap(
             29,
             "random passwords: lengths, three refusals, no required space, shuffled",
@@ -248,10 +256,10 @@ LEFT_OVER: Final = Section(
             "operations/test_replication.py::test_a_taken_name_fails_the_replica_until_overwriting_is_allowed",
             "operations/test_replication.py::test_a_promoted_replica_lives_its_own_life",
         ),
-        untested(
+        kept(
             "a policy that is no JSON is not stored, and does not validate",
             DOCUMENTED,
-            "The parser's refusals are tested.",
+            "operations/test_resource_policies.py::test_what_is_no_policy_is_refused_and_the_old_one_stays",
         ),
         kept(
             "60 tags and reserved keys are refused",
