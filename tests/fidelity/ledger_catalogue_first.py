@@ -67,6 +67,7 @@ FIRST_HALF: Final[tuple[Message, ...]] = (
         "You must provide a ClientRequestToken value. We recommend a UUID-type value.",
         "RotateSecret without token",
         RECORDED,
+        "operations/test_rotate_secret.py::test_a_missing_token_is_an_invalid_parameter_and_comes_before_everything",
         "unit/domain/test_rotation.py::test_a_missing_token_is_refused_with_the_class_of_this_operation",
     ),
     said(
@@ -123,6 +124,7 @@ FIRST_HALF: Final[tuple[Message, ...]] = (
         "No Lambda rotation function ARN is associated with this secret.",
         "RotateSecret, never configured",
         RECORDED,
+        "operations/test_rotate_secret.py::test_a_secret_without_a_function_is_not_rotated_and_stays_as_it_was",
         "unit/domain/test_rotation.py::test_a_secret_without_a_function_is_not_rotated",
     ),
     said(
@@ -134,6 +136,7 @@ FIRST_HALF: Final[tuple[Message, ...]] = (
         ),
         "RotateSecret, function missing or not invokable",
         RECORDED,
+        "operations/test_rotate_secret.py::test_a_function_that_cannot_be_invoked_is_refused_and_nothing_is_stored",
         "unit/domain/test_rotation.py::test_a_function_that_cannot_be_invoked",
     ),
     said(
@@ -145,6 +148,7 @@ FIRST_HALF: Final[tuple[Message, ...]] = (
         ),
         "value of another account's secret",
         RECORDED,
+        "operations/test_cross_account.py::test_a_value_under_the_default_key_is_refused_across_accounts",
     ),
     said(
         "15",
@@ -166,6 +170,7 @@ FIRST_HALF: Final[tuple[Message, ...]] = (
         "A previous rotation isn't complete. That rotation will be reattempted.",
         "RotateSecret beside an unresolved rotation",
         REPORTED,
+        "operations/test_rotate_secret.py::test_another_rotation_waits_until_this_one_is_complete",
         "unit/domain/test_rotation.py::test_a_rotation_is_unresolved_while_pending_is_not_on_the_current_version",
         why="Nothing reattempts it: rotation does not run yet.",
     ),

@@ -188,7 +188,7 @@ SECOND_HALF: Final[tuple[Message, ...]] = (
         State.DIFFERS,
         (
             "The last part is printed as `<functionName>`: a request that is no function's ARN has no name to "
-            "fill in. Tested by tests/unit/domain/test_rotation.py."
+            "fill in. Tested by tests/operations/test_rotate_secret.py."
         ),
     ),
     said(

@@ -197,12 +197,14 @@ OWN_WORDS: Final = Section(
             IRE,
             "You can't cancel rotation for a secret that was never configured for rotation.",
             "CancelRotateSecret",
+            "operations/test_rotate_secret.py::test_what_was_never_configured_cannot_be_cancelled",
             "unit/domain/test_rotation.py::test_only_what_was_configured_once_can_be_cancelled",
         ),
         ours(
             IPE,
             "You can't specify RotationLambdaARN for a managed external secret, because it rotates without one.",
             "RotateSecret of a secret with a Type",
+            "operations/test_rotate_secret.py::test_an_external_secret_needs_a_role_and_takes_no_function",
             "unit/domain/test_rotation.py::test_members_that_mean_nothing_to_the_kind_of_secret_are_refused",
         ),
         ours(
@@ -218,6 +220,7 @@ OWN_WORDS: Final = Section(
             IRE,
             "No rotation role ARN is associated with this managed external secret.",
             "RotateSecret of a secret with a Type",
+            "operations/test_rotate_secret.py::test_an_external_secret_needs_a_role_and_takes_no_function",
             "unit/domain/test_rotation.py::test_an_external_secret_needs_a_role_once",
         ),
         ours(

@@ -35,10 +35,8 @@ OPERATIONS: Final = Section(
         kept(
             "answers ARN, Name, and the VersionId of a half-made version; rules and function stay",
             DOCUMENTED,
-            (
-                "operations/test_audit_of_operations.py::test_a_change_has_one_record_with_request_and_answer_and_without_the_value"
-            ),
-            why="That rules and function stay is untested.",
+            "operations/test_rotate_secret.py::test_cancelling_keeps_function_and_rules_and_drops_the_dates",
+            "operations/test_rotate_secret.py::test_cancelling_answers_with_the_half_made_version_and_leaves_its_label",
             operations="CancelRotateSecret",
         ),
         kept(
@@ -159,9 +157,13 @@ OPERATIONS: Final = Section(
             "answers ARN, Name and VersionId, and rotates",
             RECORDED,
             (
-                "Requests are checked and stored; no rotation function can be run, so naming one gets AWS's answer "
-                "for a function that may not be invoked. An external secret with a role is left with an AWSPENDING "
-                "version that nothing fills."
+                "Requests are checked, answered and stored; no rotation function can be run yet, so naming one gets "
+                "AWS's answer for a function that may not be invoked. An external secret with a role is left with an "
+                "AWSPENDING version that nothing fills."
+            ),
+            "operations/test_rotate_secret.py::test_a_rotation_answers_with_its_token_as_version",
+            (
+                "operations/test_rotate_secret.py::test_an_external_secret_rotates_by_role_without_a_function_and_echoes_what_it_was_given"
             ),
             operations="RotateSecret",
         ),

@@ -12,23 +12,35 @@ from fidelity.rows import (
     differs,
     kept,
     not_built,
-    untested,
 )
 
 ACROSS: Final = Section(
     "Other accounts",
     (
-        untested("with a policy, another account describes, lists versions, tags, deletes, restores by ARN", RECORDED),
-        untested("values under the default key stay closed to it", RECORDED),
+        kept(
+            "with a policy, another account describes, lists versions, tags, deletes, restores by ARN",
+            RECORDED,
+            "operations/test_cross_account.py::test_a_granted_account_does_everything_that_touches_no_value",
+        ),
+        kept(
+            "values under the default key stay closed to it",
+            RECORDED,
+            "operations/test_cross_account.py::test_a_value_under_the_default_key_is_refused_across_accounts",
+            (
+                "operations/test_cross_account.py::test_what_was_shared_may_be_returned_to_the_default_key_and_is_refused_again"
+            ),
+        ),
         kept(
             "values under a customer key are open to it",
             RECORDED,
+            "operations/test_cross_account.py::test_a_value_under_a_customer_key_is_read_and_written_across_accounts",
             "operations/test_batch_get_secret_value.py::test_another_accounts_secret_is_read_where_its_policy_allows",
             why="The owner's keys only: a key needs no grant.",
         ),
         kept(
             "ListSecrets never shows another account's secrets",
             RECORDED,
+            "operations/test_cross_account.py::test_a_listing_never_shows_what_another_account_shares",
             "operations/test_list_secrets.py::test_accounts_and_regions_do_not_see_each_other",
         ),
         kept(
@@ -174,14 +186,21 @@ POLICIES: Final = Section(
         kept(
             "a Deny anywhere denies; one account needs one Allow, two accounts need two",
             DOCUMENTED,
+            "operations/test_cross_account.py::test_an_explicit_deny_denies_the_root_of_the_own_account_too",
+            "operations/test_cross_account.py::test_a_deny_wins_over_a_grant",
+            (
+                "operations/test_cross_account.py::test_without_a_grant_every_call_is_denied_whether_the_secret_exists_or_not"
+            ),
             "unit/policy/test_decision.py::test_an_explicit_deny_wins_over_every_allow_the_root_included",
             "unit/policy/test_decision.py::test_a_deny_in_any_policy_of_the_secret_counts_and_allows_add_up",
             "unit/policy/test_decision.py::test_another_account_needs_both_policies",
         ),
-        untested(
+        kept(
             "requests and secrets give the documented condition keys",
             DOCUMENTED,
-            "How conditions are judged is tested, not that the keys are filled in.",
+            "operations/test_cross_account.py::test_a_condition_on_the_request_decides",
+            "operations/test_cross_account.py::test_a_condition_on_facts_of_the_secret_decides",
+            "operations/test_cross_account.py::test_a_condition_on_version_stage_needs_the_stage_to_be_sent",
         ),
         not_built(
             "identity policies of users and roles",

@@ -24,28 +24,33 @@ REQUESTS: Final = Section(
         kept(
             "a function is needed, now or stored",
             RECORDED,
+            "operations/test_rotate_secret.py::test_a_secret_without_a_function_is_not_rotated_and_stays_as_it_was",
             "unit/domain/test_rotation.py::test_a_secret_without_a_function_is_not_rotated",
             "unit/domain/test_rotation.py::test_the_function_requested_goes_before_the_one_stored",
         ),
-        untested(
+        kept(
             "a function that cannot be invoked is AccessDenied, and nothing is stored",
             RECORDED,
-            "The refusal is tested, not that nothing is stored.",
+            "operations/test_rotate_secret.py::test_a_function_that_cannot_be_invoked_is_refused_and_nothing_is_stored",
+            "operations/test_rotate_secret.py::test_a_function_that_is_gone_is_refused_and_the_settings_stay",
         ),
         kept(
             "it is the ARN of a function in the secret's Region; another account's will do",
             REPORTED,
+            "operations/test_rotate_secret.py::test_what_is_no_function_of_the_region_is_refused",
             "unit/domain/test_rotation.py::test_what_is_no_function_of_the_region_is_refused",
             "unit/domain/test_rotation.py::test_functions_of_the_region_are_accepted",
         ),
         kept(
             "both kinds of rule are refused",
             REPORTED,
+            "operations/test_rotate_secret.py::test_the_two_kinds_of_rules_exclude_each_other",
             "unit/domain/test_schedule.py::test_the_two_forms_exclude_each_other",
         ),
         kept(
             "AutomaticallyAfterDays beyond 1 to 1000 is a constraint violation",
             DOCUMENTED,
+            "operations/test_rotate_secret.py::test_rules_beyond_the_models_limits_are_refused_at_the_front",
             "test_service_model.py::test_wire_types_are_those_of_the_service_model",
         ),
         kept(
@@ -81,25 +86,59 @@ REQUESTS: Final = Section(
         kept(
             "NextRotationDate is the last second of the window",
             REPORTED,
+            "operations/test_rotate_secret.py::test_the_next_rotation_date_is_the_end_of_the_next_window",
             "unit/domain/test_schedule.py::test_next_rotation_dates_that_the_service_published",
+        ),
+        kept(
+            "an external secret needs a role and takes no function; others take neither role nor metadata",
+            INFERRED,
+            "operations/test_rotate_secret.py::test_an_external_secret_needs_a_role_and_takes_no_function",
+            "operations/test_rotate_secret.py::test_other_secrets_take_neither_role_nor_metadata",
+            "unit/domain/test_rotation.py::test_members_that_mean_nothing_to_the_kind_of_secret_are_refused",
+        ),
+        kept(
+            "role and metadata are shown as they were given, and stay",
+            DOCUMENTED,
+            (
+                "operations/test_rotate_secret.py::test_an_external_secret_rotates_by_role_without_a_function_and_echoes_what_it_was_given"
+            ),
+            "operations/test_rotate_secret.py::test_role_and_metadata_are_kept_for_later_calls",
         ),
         kept(
             "an unresolved rotation refuses another; AWSPENDING on the current version is resolved",
             REPORTED,
+            "operations/test_rotate_secret.py::test_another_rotation_waits_until_this_one_is_complete",
+            "operations/test_rotate_secret.py::test_it_is_complete_when_its_version_is_current_though_still_pending",
             "unit/domain/test_rotation.py::test_a_rotation_is_unresolved_while_pending_is_not_on_the_current_version",
         ),
         kept(
             "the same token again is harmless",
             INFERRED,
+            "operations/test_rotate_secret.py::test_the_same_token_again_is_harmless",
             "unit/domain/test_rotation.py::test_a_rotation_is_unresolved_while_pending_is_not_on_the_current_version",
         ),
-        untested("rules and function stay for a later call with SecretId alone", RECORDED),
-        untested("a write that becomes current counts as a rotation for the schedule", DOCUMENTED),
-        untested(
+        kept(
+            "rules and function stay for a later call with SecretId alone",
+            RECORDED,
+            "operations/test_rotate_secret.py::test_settings_are_kept_for_later_calls_until_they_are_replaced",
+        ),
+        kept(
+            "a write that becomes current counts as a rotation for the schedule",
+            DOCUMENTED,
+            "operations/test_rotate_secret.py::test_a_write_that_becomes_current_counts_as_a_rotation_for_the_schedule",
+        ),
+        kept(
             "RotationEnabled, rules, function and NextRotationDate are shown; before the first call none of them",
             RECORDED,
+            "operations/test_rotate_secret.py::test_settings_are_described_and_listed_as_they_were_given",
+            "operations/test_rotate_secret.py::test_nothing_of_rotation_is_shown_before_it_was_configured",
         ),
-        untested("CancelRotateSecret: RotationEnabled false, rules and function stay, AWSPENDING too", DOCUMENTED),
+        kept(
+            "CancelRotateSecret: RotationEnabled false, rules and function stay, AWSPENDING too",
+            DOCUMENTED,
+            "operations/test_rotate_secret.py::test_cancelling_keeps_function_and_rules_and_drops_the_dates",
+            "operations/test_rotate_secret.py::test_cancelling_answers_with_the_half_made_version_and_leaves_its_label",
+        ),
         differs(
             "AutomaticallyAfterDays is shown beside an expression as well, counted in days",
             DOCUMENTED,
@@ -110,6 +149,7 @@ REQUESTS: Final = Section(
             "RotateImmediately=false tests the function against a version that goes away again",
             VERIFIED,
             "Nothing is tested: the call stores the settings and answers the token as VersionId.",
+            "operations/test_rotate_secret.py::test_without_rotating_at_once_no_version_is_made",
         ),
     ),
 )
@@ -120,18 +160,21 @@ PROGRESS: Final = Section(
         kept(
             "the version exists from the answer on, labelled AWSPENDING, without a value",
             VERIFIED,
+            "operations/test_rotate_secret.py::test_its_version_is_pending_at_once_and_has_no_value",
             "operations/test_rotation_placeholders.py::test_it_is_described_and_listed",
             "operations/test_rotation_placeholders.py::test_its_value_is_not_found_by_id_nor_by_stage",
-            why="Shown for a version put there by hand; RotateSecret itself has no test.",
         ),
         kept(
             "a rotation is complete when its version is current",
             DOCUMENTED,
+            "operations/test_rotate_secret.py::test_it_is_complete_when_its_version_is_current_though_still_pending",
             "unit/domain/test_rotation.py::test_a_rotation_is_complete_once_its_version_is_current",
         ),
         kept(
             "a write that becomes current abandons it, and so does taking AWSPENDING away",
             DOCUMENTED,
+            "operations/test_rotate_secret.py::test_a_plain_write_abandons_the_rotation_and_says_so_on_the_trail",
+            "operations/test_rotate_secret.py::test_removing_awspending_gives_up_a_rotation_and_another_may_start",
             "unit/domain/test_rotation.py::test_a_write_by_hand_abandons_the_rotation",
             "unit/domain/test_rotation.py::test_removing_or_moving_pending_abandons_the_rotation",
         ),

@@ -160,6 +160,9 @@ ORDER: Final = Section(
         kept(
             "7 authorization, whether or not the secret exists",
             REPORTED,
+            (
+                "operations/test_cross_account.py::test_without_a_grant_every_call_is_denied_whether_the_secret_exists_or_not"
+            ),
             "operations/test_order_of_checks.py::test_authorization_comes_before_existence",
         ),
         kept(

@@ -292,6 +292,9 @@ TOKENS: Final = Section(
         kept(
             "RotateSecret without one is refused with another class",
             RECORDED,
+            (
+                "operations/test_rotate_secret.py::test_a_missing_token_is_an_invalid_parameter_and_comes_before_everything"
+            ),
             "unit/domain/test_rotation.py::test_a_missing_token_is_refused_with_the_class_of_this_operation",
         ),
         kept(
