@@ -73,14 +73,15 @@ class Call:
         The caller has made sure that the version does not exist with a value.
         """
         self.require_value_access(secret)
-        self._require_room_for_version(secret)
+        placeholder = self.tx.find_version(secret, version_id)
+        if placeholder is None:
+            self.require_room_for_version(secret)
         before = self.tx.stages(secret)
         after = staging.stage_new_version(before, version_id, labels, most=self.quotas.labels_per_secret)
         key = self.vault.encryption_key(
             self.tx, secret.kms_key_id, account_id=self.account_id, region=self.region, now=self.now
         )
         sealed = self.vault.seal(self.tx, key, secret, version_id, value)
-        placeholder = self.tx.find_version(secret, version_id)
         if placeholder is None:
             self.tx.insert_version(secret, Version(version_id, self.now, sealed, secret.kms_key_id))
         else:
@@ -92,7 +93,8 @@ class Call:
         """Refuse another account's caller the value of a secret under the default key."""
         kms_key.require_shareable(secret, self.principal.account_id)
 
-    def _require_room_for_version(self, secret: Secret) -> None:
+    def require_room_for_version(self, secret: Secret) -> None:
+        """Refuse one version more than the quota allows. A placeholder takes its room when it is made."""
         count = self.tx.count_versions(secret)
         if count >= self.quotas.versions_per_secret:
             labelled = set(self.tx.stages(secret).values())

@@ -61,6 +61,7 @@ def rotate_secret(call: Call, request: RotateSecretRequest) -> RotateSecretRespo
     if request.rotate_immediately is not False:
         rotation.require_no_rotation_in_progress(stages, token)
         if is_new:
+            call.require_room_for_version(secret)
             call.tx.insert_version(secret, Version(token, call.now, kms_key_id=secret.kms_key_id))
             call.put_stages(
                 secret, stages, staging.attach(stages, token, [PENDING], most=call.quotas.labels_per_secret)
