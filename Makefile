@@ -62,7 +62,7 @@ LOCKED := "$(PYTHON)" -c "$$RUN_LOCKED"
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test check format clean environment javascript
+.PHONY: help serve test check format fidelity clean environment javascript
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -82,6 +82,9 @@ check: $(DEV_READY) ## lint, formatting, types, and the arrow between the layers
 format: $(DEV_READY) ## rewrite the sources in the house format
 	$(BIN)/ruff check --fix --exit-zero --quiet .
 	$(BIN)/ruff format .
+
+fidelity: $(DEV_READY) ## rewrite docs/fidelity.md from the ledger
+	@PYTHONPATH=tests $(BIN)/python -m fidelity.render
 
 clean: ## remove what the targets made: environment, caches, node_modules; never the server's data
 	rm -rf $(VENV) $(JAVASCRIPT)/node_modules dist

@@ -29,7 +29,7 @@ from strongroom.audit.redact import shown
 from strongroom.clock import Clock
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.vault import Vault
-from strongroom.domain import deletion, identifiers, replication
+from strongroom.domain import deletion, identifiers, managed, replication
 from strongroom.domain.principal import Principal
 from strongroom.domain.quotas import AWS, Quotas
 from strongroom.domain.regions import AWS_REGIONS
@@ -264,20 +264,24 @@ class _Attempt:
         return tx.find_secret(reference.account_id, reference.region, reference.name)
 
     def _require_state(self, found: Secret | None) -> None:
-        state = self.operation.secret_state
-        if found is not None and self.operation.on_replica is not OnReplica.ALLOWED:
-            replication.require_primary(found, except_cross_account=self.operation.on_replica is OnReplica.OWN_LIFE)
-        if state in (SecretState.NONE, SecretState.MAYBE):
-            return
+        operation = self.operation
         if found is None:
-            raise identifiers.secret_not_found()
-        if state is SecretState.USABLE:
-            try:
-                deletion.require_usable(found)
-            except InvalidRequestException:
-                if self.operation.name == "GetSecretValue":
-                    self.service.metrics.increment("refused_reads_of_deleted_secrets_total")
-                raise
+            if operation.secret_state in (SecretState.ANY, SecretState.USABLE):
+                raise identifiers.secret_not_found()
+            return
+        if operation.on_replica is not OnReplica.ALLOWED:
+            replication.require_primary(found, except_cross_account=operation.on_replica is OnReplica.OWN_LIFE)
+        if operation.secret_state is SecretState.USABLE:
+            self._require_usable(found)
+        managed.require_unmanaged(found, operation.name)
+
+    def _require_usable(self, found: Secret) -> None:
+        try:
+            deletion.require_usable(found)
+        except InvalidRequestException:
+            if self.operation.name == "GetSecretValue":
+                self.service.metrics.increment("refused_reads_of_deleted_secrets_total")
+            raise
 
     def _record(self, response: Response | None, error: ServiceError | None) -> bytes:
         operation, principal = self.operation, self.caller.principal

@@ -36,7 +36,7 @@ from strongroom.operations.base import (
     limits,
 )
 from strongroom.operations.call import Call
-from strongroom.operations.replicate_secret_to_regions import add_replicas
+from strongroom.operations.replicate_secret_to_regions import add_replicas, require_regions
 from strongroom.operations.shapes import (
     ClientRequestToken,
     Description,
@@ -98,6 +98,7 @@ def _require_bare(request: CreateSecretRequest) -> None:
 
 def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecretResponse:
     value = secret_value.choose(request.secret_string, request.secret_binary)
+    require_regions(call, request.add_replica_regions or (), own=call.region)
     if call.found is not None:
         return _repeat(call, call.found, request, value)
     secret = Secret(

@@ -39,20 +39,20 @@ class ReplicateSecretToRegionsResponse(Response, kw_only=True):
 def replicate_secret_to_regions(
     call: Call, request: ReplicateSecretToRegionsRequest
 ) -> ReplicateSecretToRegionsResponse:
+    require_regions(call, request.add_replica_regions, own=call.secret.region)
     secret = add_replicas(
         call, call.secret, request.add_replica_regions, overwrite=bool(request.force_overwrite_replica_secret)
     )
     return ReplicateSecretToRegionsResponse(arn=secret.arn, replication_status=replication_status(call.tx, secret))
 
 
-def add_replicas(call: Call, secret: Secret, wanted: Sequence[ReplicaRegion], *, overwrite: bool) -> Secret:
-    """Store the entries of new replicas and plan the copying; return the secret, now a primary.
+def require_regions(call: Call, wanted: Sequence[ReplicaRegion], *, own: str) -> None:
+    """Refuse regions that cannot have a replica of a secret of region `own`."""
+    replication.require_replica_regions([entry.region or "" for entry in wanted], own=own, known=call.regions)
 
-    Raises:
-        InvalidParameterException: a region that cannot have a replica of this secret.
-    """
-    regions = [entry.region or "" for entry in wanted]
-    replication.require_replica_regions(regions, own=secret.region, known=call.regions)
+
+def add_replicas(call: Call, secret: Secret, wanted: Sequence[ReplicaRegion], *, overwrite: bool) -> Secret:
+    """Store the entries of new replicas, of regions that were checked, and plan the copying; return the new primary."""
     primary = replace(secret, primary_region=secret.region)
     present = {replica.arn: replica for replica in call.tx.list_replicas(secret)}
     for entry in wanted:

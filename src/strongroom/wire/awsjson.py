@@ -57,7 +57,7 @@ def decode(body: bytes, request_type: type[RequestT]) -> RequestT:
     except msgspec.ValidationError:
         request = _decode_without_nulls(body, decoder)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise SerializationException("The request body is not valid JSON.") from None
+        raise _not_json() from None
     return request
 
 
@@ -76,7 +76,11 @@ def _decode_without_nulls(body: bytes, decoder: msgspec.json.Decoder[RequestT]) 
     except msgspec.ValidationError as error:
         raise SerializationException(str(error)) from None
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise SerializationException("The request body is not valid JSON.") from None
+        raise _not_json() from None
+
+
+def _not_json() -> SerializationException:
+    return SerializationException("The request body is not valid JSON.")
 
 
 def _without_nulls(value: Any, depth: int) -> Any:
