@@ -1,7 +1,7 @@
 """Behaviour of AWS that emulators get wrong or leave out: one test per trap, its number in the docstring.
 
-Traps about operations that do not exist yet (28 and 30, and RotateSecret's part of 8) are not here; those
-about HTTP are in the tests of `wire`. What depends on the database is tested on both databases next to its
+Traps about whole operations (28 and 30, and RotateSecret's part of 8) are in the tests of those; those about
+HTTP are in the tests of `wire`. What depends on the database is tested on both databases next to its
 operation; here one is enough.
 """
 
