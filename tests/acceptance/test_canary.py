@@ -11,8 +11,9 @@ import contextlib
 import http.client
 import itertools
 import json
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,14 @@ def test_a_canary_inside_a_base64_of_more_would_be_seen() -> None:
         assert sightings({"bytes": BINARY}, {"log": base64.b64encode(before + BINARY + b"tail")})
 
 
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Return when something has come true that background jobs bring about."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 class Keeper:
     """Sends canaries through a server, by boto3 and by hand, and collects what came back besides values."""
 
@@ -129,7 +138,7 @@ class Keeper:
         self.fails("CreateSecret", Name="x", SecretString=TEXT, SecretBinary=BINARY)
         self.fails("CreateSecret", Name="x", SecretString=TEXT, KmsKeyId="alias/none")
         self.fails("CreateSecret", Name="x", SecretString=TEXT * 3_000)
-        self.fails("CreateSecret", Name="x", SecretString=TEXT, AddReplicaRegions=[{"Region": "us-east-1"}])
+        self.fails("CreateSecret", Name="x", SecretString=TEXT, AddReplicaRegions=[{"Region": "mars-north-1"}])
         self.fails("PutSecretValue", SecretId="missing", SecretString=TEXT)
         self.fails("PutSecretValue", SecretId="canary", SecretString=UPDATED, ClientRequestToken=self.token)
         self.fails("PutSecretValue", SecretId="canary", SecretBinary=BINARY * 4_000)
@@ -165,6 +174,37 @@ class Keeper:
         self.fails("PutSecretValue", SecretId="canary", SecretString=TEXT)
         client.restore_secret(SecretId="canary")
         self.called |= {"TagResource", "UntagResource", "UpdateSecretVersionStage", "DeleteSecret", "RestoreSecret"}
+
+    def replicate_and_share(self) -> None:
+        client, away = self.client, {"Region": "us-east-1"}
+        client.create_secret(Name="canary/copied", SecretString=TEXT, AddReplicaRegions=[away])
+        client.put_secret_value(SecretId="canary/copied", SecretString=UPDATED)
+        wait_until(lambda: self.replica_status("canary/copied") == ["InSync"])
+        client.remove_regions_from_replication(SecretId="canary/copied", RemoveReplicaRegions=["us-east-1"])
+        client.replicate_secret_to_regions(SecretId="canary/bytes", AddReplicaRegions=[away])
+        wait_until(lambda: self.replica_status("canary/bytes") == ["InSync"])
+        self.server.client(region_name="us-east-1").stop_replication_to_replica(SecretId="canary/bytes")
+        self.fails("AssociateCrossAccountReplica", SecretId="canary", CrossAccountReplicaARN=self.arn)
+        self.fails("DisassociateCrossAccountReplica", SecretId="canary", CrossAccountReplicaARN=self.arn)
+        answer = client.batch_get_secret_value(SecretIdList=["canary", "canary/bytes", "missing"])
+        self.errors.append(str(answer["Errors"]))
+        policy = '{"Version":"2012-10-17","Statement":[]}'
+        self.fails("PutResourcePolicy", SecretId="canary", ResourcePolicy=policy)
+        self.fails("ValidateResourcePolicy", SecretId="canary", ResourcePolicy=policy)
+        client.get_resource_policy(SecretId="canary")
+        client.list_resource_policies(SecretId="canary")
+        client.delete_resource_policy(SecretId="canary")
+        self.fails("RotateSecret", SecretId="canary")
+        self.fails("CancelRotateSecret", SecretId="canary")
+        self.called |= {"BatchGetSecretValue", "RotateSecret", "CancelRotateSecret"}
+        self.called |= {"ReplicateSecretToRegions", "RemoveRegionsFromReplication", "StopReplicationToReplica"}
+        self.called |= {"AssociateCrossAccountReplica", "DisassociateCrossAccountReplica"}
+        self.called |= {f"{verb}ResourcePolicy" for verb in ("Put", "Get", "Delete", "Validate")}
+        self.called.add("ListResourcePolicies")
+
+    def replica_status(self, name: str) -> list[str]:
+        shown = self.client.describe_secret(SecretId=name).get("ReplicationStatus", [])
+        return [replica["Status"] for replica in shown]
 
     def send_by_hand(self) -> None:
         body = json.dumps({"Name": "raw", "SecretString": TEXT, "ClientRequestToken": next(TOKENS)}).encode()
@@ -205,6 +245,7 @@ def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         keeper.read()
         keeper.draw_passwords()
         keeper.change_around()
+        keeper.replicate_and_share()
         keeper.send_by_hand()
         yield keeper
 

@@ -167,8 +167,38 @@ USUAL: dict[str, Any] = {
     "Tags": [{"Key": "a", "Value": "b"}],
     "TagKeys": ["a"],
     "VersionStage": "AWSCURRENT",
+    "SecretIdList": ["to be replaced"],
+    "AddReplicaRegions": [{"Region": "us-west-2"}],
+    "RemoveReplicaRegions": ["us-west-2"],
+    "ResourcePolicy": json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": {
+                "Effect": "Allow",
+                "Principal": {"AWS": "999988887777"},
+                "Action": "secretsmanager:DescribeSecret",
+                "Resource": "*",
+            },
+        }
+    ),
+    "CrossAccountReplicaARN": "arn:aws:secretsmanager:eu-central-1:999988887777:secret:x-a1b2c3",
 }
 """Members that make a request of an operation do something; those it does not have are left out."""
+
+
+LEFT_OUT = {"GetSecretValue": ("VersionStage",), "CreateSecret": ("AddReplicaRegions",)}
+"""Members of `USUAL` without which an operation does more."""
+
+REFUSED = {
+    "UpdateSecretVersionStage": "InvalidParameterException",
+    "RemoveRegionsFromReplication": "InvalidParameterException",
+    "StopReplicationToReplica": "InvalidParameterException",
+    "AssociateCrossAccountReplica": "InvalidParameterException",
+    "DisassociateCrossAccountReplica": "InvalidParameterException",
+    "RotateSecret": "InvalidRequestException",
+    "CancelRotateSecret": "InvalidRequestException",
+}
+"""Operations that need more than one secret of their own, and how they refuse it: in the handler."""
 
 
 def usual_members(operation: str, name: str) -> dict[str, str]:
@@ -177,8 +207,10 @@ def usual_members(operation: str, name: str) -> dict[str, str]:
     names = {field.encode_name for field in msgspec.structs.fields(request)}
     members = {member: value for member, value in USUAL.items() if member in names}
     members |= dict.fromkeys(("Name", "SecretId") & members.keys(), name)
-    if operation in ("GetSecretValue", "CreateSecret"):
-        members.pop("VersionStage", None)
+    if "SecretIdList" in members:
+        members["SecretIdList"] = [name]
+    for member in LEFT_OUT.get(operation, ()):
+        members.pop(member)
     return {member: json.dumps(value) for member, value in members.items()}
 
 
@@ -204,8 +236,8 @@ def test_the_usual_request_of_every_operation_succeeds(target: Target):
         if operation != "CreateSecret":
             target.client.create_secret(Name=name, SecretString="first")
         answer = target.send(operation, render(usual_members(operation, name)))
-        if operation == "UpdateSecretVersionStage":
-            assert answer.code == "InvalidParameterException"
+        if operation in REFUSED:
+            assert answer.code == REFUSED[operation], (operation, answer)
         else:
             assert answer.status == 200, (operation, answer)
 
@@ -291,7 +323,7 @@ def test_bodies_of_the_worst_kind_are_answered_soon_and_in_short(target: Target,
 
 
 def test_targets_of_every_kind_are_answered_in_form(target: Target):
-    for operation in (None, "", "Nonsense", "Get", "getsecretvalue", "a" * 4_000, "RotateSecret", "\t", "..", "%s"):
+    for operation in (None, "", "Nonsense", "Get", "getsecretvalue", "a" * 4_000, "RotateSecrets", "\t", "..", "%s"):
         assert target.send(operation, b"{}").code == "UnknownOperationException"
 
 

@@ -121,14 +121,13 @@ SECOND_HALF: Final[tuple[Message, ...]] = (
         "operations/test_put_secret_value.py::test_a_value_and_a_token_are_required",
         "unit/domain/test_values_and_versions.py::test_a_put_without_a_value_is_refused",
     ),
-    unsaid(
+    said(
         "33",
         IRE,
         "This secret is managed by {service}, and you must use that service to update it.",
         "a secret of another service",
         DOCUMENTED,
-        State.NOT_BUILT,
-        "No service makes secrets of its own here.",
+        "operations/test_managed_secrets.py::test_changes_are_refused_and_tell_the_owner",
     ),
     said("34", "ThrottlingException", "Rate exceeded", "request rate", REPORTED),
     said(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fidelity.rows import DOCUMENTED, INFERRED, RECORDED, REPORTED, Section, differs, kept, not_built, untested
+from fidelity.rows import DOCUMENTED, INFERRED, RECORDED, REPORTED, Section, differs, kept, untested
 
 WIRE: Final = Section(
     "The wire",
@@ -176,8 +176,10 @@ ORDER: Final = Section(
             RECORDED,
             "operations/test_order_of_checks.py::test_deletion_comes_before_conditions_on_versions",
         ),
-        not_built(
-            "11 the guard of secrets that a service manages", DOCUMENTED, "No service makes secrets of its own here."
+        kept(
+            "11 the guard of secrets that a service manages",
+            DOCUMENTED,
+            "operations/test_managed_secrets.py::test_changes_are_refused_and_tell_the_owner",
         ),
         kept(
             "12 versions, labels and repetition, 13 then the KMS key",
