@@ -29,7 +29,6 @@ from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.root_key import FileRootKey
 from strongroom.crypto.vault import Vault
 from strongroom.domain.quotas import AWS_RATES
-from strongroom.domain.regions import AWS_REGIONS
 from strongroom.entropy import Entropy, SystemEntropy
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
@@ -132,9 +131,9 @@ def _assemble(
         entropy=entropy,
         metrics=metrics,
         rotators=NoRotators(),
-        regions=frozenset(config.regions or AWS_REGIONS),
+        regions=config.known_regions,
         quotas=config.quotas,
-        throttle=Throttle(AWS_RATES) if config.quotas_requests == "aws" else None,
+        throttle=Throttle(AWS_RATES, config.known_regions) if config.quotas_requests == "aws" else None,
         on_change=runner.wake,
     )
     threads = None if storage.reads_inline else ThreadPoolExecutor(storage.pool_size, thread_name_prefix="requests")

@@ -20,6 +20,7 @@ from typing import Any, Final
 from platformdirs import user_data_path
 
 from strongroom.domain.quotas import AWS, Quotas
+from strongroom.domain.regions import AWS_REGIONS
 from strongroom.errors import OperatorError
 
 ENVIRONMENT_PREFIX: Final = "STRONGROOM_"
@@ -88,6 +89,10 @@ class Config:
     @property
     def credentials_path(self) -> Path:
         return self.data_dir / "credentials"
+
+    @property
+    def known_regions(self) -> frozenset[str]:
+        return frozenset(self.regions or AWS_REGIONS)
 
     @property
     def quotas(self) -> Quotas:

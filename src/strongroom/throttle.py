@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from strongroom.domain.quotas import Bucket, draw
 
 
 class Throttle:
-    """Admits calls or refuses them. Each process of a server counts by itself."""
+    """Admits calls or refuses them. Each process of a server counts by itself.
 
-    def __init__(self, rates: Mapping[str, tuple[str, float]]) -> None:
+    A client chooses the Region it signs for: those that are not `regions` share one bucket, so that made-up
+    names give nobody more, and buckets stay few.
+    """
+
+    def __init__(self, rates: Mapping[str, tuple[str, float]], regions: Collection[str]) -> None:
         self._rates = rates
+        self._regions = regions
         self._buckets: dict[tuple[str, str, str], Bucket] = {}
         self._lock = threading.Lock()
 
@@ -22,6 +27,6 @@ class Throttle:
         if operation not in self._rates:
             return
         group, rate = self._rates[operation]
-        key = (account_id, region, group)
+        key = (account_id, region if region in self._regions else "", group)
         with self._lock:
             self._buckets[key] = draw(self._buckets.get(key), rate, now.timestamp())

@@ -41,7 +41,7 @@ def partition_of(region: str) -> str:
         return "aws-cn"
     if region.startswith("us-gov-"):
         return "aws-us-gov"
-    return "aws"
+    return "aws-eusc" if region.startswith("eusc-") else "aws"
 
 
 def render_arn(region: str, account_id: str, resource: str) -> str:

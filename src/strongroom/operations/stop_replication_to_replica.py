@@ -34,6 +34,8 @@ class StopReplicationToReplicaResponse(Response, kw_only=True):
 def stop_replication_to_replica(call: Call, _: StopReplicationToReplicaRequest) -> StopReplicationToReplicaResponse:
     replica = call.secret
     replication.require_replica(replica)
+    if replica.cross_account_primary is not None:
+        call.require_allowed("secretsmanager:DeleteResourcePolicy", replica)
     primary = _primary_of(call, replica)
     if primary is not None:
         call.tx.delete_replica(primary.arn, replica.arn)
