@@ -58,6 +58,7 @@ def serve(
     is_first = prepare(config)
     endpoint = _endpoint(config, listeners[0].getsockname()[1])
     run_server(config, listeners, lambda: _announce(config, endpoint, is_first=is_first))
+    typer.echo("Strongroom has stopped; everything is on disk.", err=True)
 
 
 def _endpoint(config: Config, port: int) -> str:

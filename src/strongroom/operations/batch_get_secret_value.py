@@ -6,9 +6,7 @@ cannot be read becomes an entry in Errors and never fails the call.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
-
-import msgspec
+from typing import Annotated, Final, cast
 
 from strongroom.domain import filtering
 from strongroom.errors import (
@@ -23,6 +21,7 @@ from strongroom.errors import (
 from strongroom.operations import get_secret_value, list_secrets
 from strongroom.operations.base import OnReplica, Operation, Request, Response, SecretState, Shape, limits
 from strongroom.operations.call import Call
+from strongroom.operations.get_secret_value import GetSecretValueResponse
 from strongroom.operations.shapes import Filter, NextToken, SecretId
 
 MAX_PAGE: Final = 20
@@ -35,16 +34,6 @@ class BatchGetSecretValueRequest(Request, kw_only=True):
     next_token: NextToken | None = None
 
 
-class SecretValueEntry(Shape, kw_only=True):
-    arn: str | None = msgspec.field(name="ARN", default=None)
-    name: str | None = None
-    version_id: str | None = None
-    secret_binary: bytes | None = None
-    secret_string: str | None = None
-    version_stages: list[str] | None = None
-    created_date: float | None = None
-
-
 class ApiError(Shape, kw_only=True):
     secret_id: str | None = None
     error_code: str | None = None
@@ -52,7 +41,7 @@ class ApiError(Shape, kw_only=True):
 
 
 class BatchGetSecretValueResponse(Response, kw_only=True):
-    secret_values: list[SecretValueEntry] | None = None
+    secret_values: list[GetSecretValueResponse] | None = None
     next_token: str | None = None
     errors: list[ApiError] | None = None
 
@@ -81,18 +70,18 @@ def batch_get_secret_value(call: Call, request: BatchGetSecretValueRequest) -> B
         secret_ids, next_token = [entry.arn for entry in listed.secret_list], listed.next_token
     entries = [_read(call, secret_id) for secret_id in secret_ids]
     return BatchGetSecretValueResponse(
-        secret_values=[entry for entry in entries if isinstance(entry, SecretValueEntry)],
+        secret_values=[entry for entry in entries if isinstance(entry, GetSecretValueResponse)],
         errors=[entry for entry in entries if isinstance(entry, ApiError)],
         next_token=next_token,
     )
 
 
-def _read(call: Call, secret_id: str) -> SecretValueEntry | ApiError:
+def _read(call: Call, secret_id: str) -> GetSecretValueResponse | ApiError:
     try:
         found = call.perform(get_secret_value.OPERATION, get_secret_value.GetSecretValueRequest(secret_id=secret_id))
     except ServiceError as error:
         return ApiError(secret_id=secret_id, error_code=error.code, message=error.message)
-    return SecretValueEntry(**{name: getattr(found, name) for name in SecretValueEntry.__struct_fields__})
+    return cast(GetSecretValueResponse, found)
 
 
 OPERATION = Operation(

@@ -7,19 +7,14 @@ import msgspec
 from strongroom.domain import replication
 from strongroom.domain.secret import Secret
 from strongroom.domain.staging import by_version
-from strongroom.domain.timestamps import wire_day, wire_time
 from strongroom.errors import InternalServiceError, InvalidParameterException, ResourceNotFoundException
-from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState, Shape
+from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, SecretState, Shape
 from strongroom.operations.call import Call
+from strongroom.operations.secret_description import SecretDescription, description_of
 from strongroom.operations.shapes import (
-    ExternalSecretRotationMetadataItem,
     ReplicationStatus,
-    RotationRules,
     SecretId,
-    Tag,
     replication_status,
-    rotation_members,
-    wire_tags,
 )
 
 
@@ -40,27 +35,8 @@ class CrossAccountReplica(Shape, kw_only=True):
     status_message: str | None = None
 
 
-class DescribeSecretResponse(Response, kw_only=True):
-    arn: str | None = msgspec.field(name="ARN", default=None)
-    name: str | None = None
-    type: str | None = None
-    description: str | None = None
-    kms_key_id: str | None = None
-    rotation_enabled: bool | None = None
-    rotation_lambda_arn: str | None = msgspec.field(name="RotationLambdaARN", default=None)
-    rotation_rules: RotationRules | None = None
-    external_secret_rotation_metadata: list[ExternalSecretRotationMetadataItem] | None = None
-    external_secret_rotation_role_arn: str | None = None
-    last_rotated_date: float | None = None
-    last_changed_date: float | None = None
-    last_accessed_date: float | None = None
-    deleted_date: float | None = None
-    next_rotation_date: float | None = None
-    tags: list[Tag] | None = None
+class DescribeSecretResponse(SecretDescription, kw_only=True):
     version_ids_to_stages: dict[str, list[str]] | None = None
-    owning_service: str | None = None
-    created_date: float | None = None
-    primary_region: str | None = None
     replication_status: list[ReplicationStatus] | None = None
     cross_account_primary: CrossAccountPrimary | None = None
     cross_account_replicas: list[CrossAccountReplica] | None = None
@@ -69,23 +45,11 @@ class DescribeSecretResponse(Response, kw_only=True):
 def describe_secret(call: Call, _: DescribeSecretRequest) -> DescribeSecretResponse:
     secret = call.secret
     return DescribeSecretResponse(
-        arn=secret.arn,
-        name=secret.name,
-        description=secret.description or None,
-        kms_key_id=secret.kms_key_id,
-        last_changed_date=wire_time(secret.last_changed_at),
-        last_accessed_date=None if secret.last_accessed_on is None else wire_day(secret.last_accessed_on),
-        deleted_date=None if secret.purge_at is None else wire_time(secret.purge_at),
-        tags=wire_tags(secret.tags),
         version_ids_to_stages=by_version(call.tx.stages(secret)) or None,
-        owning_service=secret.owning_service,
-        created_date=wire_time(secret.created_at),
-        primary_region=secret.primary_region,
         replication_status=replication_status(call.tx, secret),
-        type=secret.type or None,
         cross_account_primary=_cross_account_primary(call, secret),
         cross_account_replicas=_cross_account_replicas(call, secret),
-        **rotation_members(secret),
+        **description_of(secret),
     )
 
 

@@ -18,23 +18,18 @@ from strongroom.domain import deletion, filtering
 from strongroom.domain.listing import ListingPosition, SortBy, position_of
 from strongroom.domain.secret import Secret
 from strongroom.domain.staging import by_version
-from strongroom.domain.timestamps import wire_day, wire_time
 from strongroom.errors import (
     InternalServiceError,
     InvalidNextTokenException,
     InvalidParameterException,
     InvalidRequestException,
 )
-from strongroom.operations.base import OnReplica, Operation, Request, Response, SecretState, Shape, limits
+from strongroom.operations.base import OnReplica, Operation, Request, Response, SecretState, limits
 from strongroom.operations.call import Call
+from strongroom.operations.secret_description import SecretDescription, description_of
 from strongroom.operations.shapes import (
-    ExternalSecretRotationMetadataItem,
     Filter,
     NextToken,
-    RotationRules,
-    Tag,
-    rotation_members,
-    wire_tags,
 )
 
 DEFAULT_PAGE: Final = 100
@@ -58,27 +53,8 @@ class ListSecretsRequest(Request, kw_only=True):
     sort_by: Annotated[str, limits(enum=SortBy)] | None = None
 
 
-class SecretListEntry(Shape, kw_only=True):
-    arn: str | None = msgspec.field(name="ARN", default=None)
-    name: str | None = None
-    type: str | None = None
-    description: str | None = None
-    kms_key_id: str | None = None
-    rotation_enabled: bool | None = None
-    rotation_lambda_arn: str | None = msgspec.field(name="RotationLambdaARN", default=None)
-    rotation_rules: RotationRules | None = None
-    external_secret_rotation_metadata: list[ExternalSecretRotationMetadataItem] | None = None
-    external_secret_rotation_role_arn: str | None = None
-    last_rotated_date: float | None = None
-    last_changed_date: float | None = None
-    last_accessed_date: float | None = None
-    deleted_date: float | None = None
-    next_rotation_date: float | None = None
-    tags: list[Tag] | None = None
+class SecretListEntry(SecretDescription, kw_only=True):
     secret_versions_to_stages: dict[str, list[str]] | None = None
-    owning_service: str | None = None
-    created_date: float | None = None
-    primary_region: str | None = None
 
 
 class ListSecretsResponse(Response, kw_only=True):
@@ -154,22 +130,7 @@ def _binding(call: Call, request: ListSecretsRequest) -> tuple[str, ...]:
 
 
 def _entry(secret: Secret, stages: dict[str, str]) -> SecretListEntry:
-    return SecretListEntry(
-        arn=secret.arn,
-        name=secret.name,
-        description=secret.description or None,
-        kms_key_id=secret.kms_key_id,
-        last_changed_date=wire_time(secret.last_changed_at),
-        last_accessed_date=None if secret.last_accessed_on is None else wire_day(secret.last_accessed_on),
-        deleted_date=None if secret.purge_at is None else wire_time(secret.purge_at),
-        tags=wire_tags(secret.tags),
-        secret_versions_to_stages=by_version(stages) or None,
-        owning_service=secret.owning_service,
-        created_date=wire_time(secret.created_at),
-        primary_region=secret.primary_region,
-        type=secret.type or None,
-        **rotation_members(secret),
-    )
+    return SecretListEntry(secret_versions_to_stages=by_version(stages) or None, **description_of(secret))
 
 
 OPERATION = Operation(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 from strongroom.domain import replication
 from strongroom.domain import secret as domain
 from strongroom.domain.filtering import FilterKey
 from strongroom.domain.kms_key import DEFAULT_ALIAS
 from strongroom.domain.replication import Replica
-from strongroom.domain.secret import RotationSettings, Secret
+from strongroom.domain.secret import Secret
 from strongroom.domain.secret_value import SecretValue, ValueKind
-from strongroom.domain.timestamps import wire_day, wire_time
+from strongroom.domain.timestamps import wire_day
 from strongroom.operations.base import Shape, limits
 from strongroom.storage.base import Transaction
 
@@ -110,33 +109,3 @@ def replication_status(tx: Transaction, primary: Secret) -> list[ReplicationStat
 def _last_access(tx: Transaction, replica: Replica) -> float | None:
     copy = tx.find_secret_by_arn(replica.account_id, replica.region, replica.arn)
     return None if copy is None or copy.last_accessed_on is None else wire_day(copy.last_accessed_on)
-
-
-def rotation_members(secret: Secret) -> dict[str, Any]:
-    """Return the members of DescribeSecret and ListSecrets that tell of rotation; none before it was configured."""
-    settings = secret.rotation
-    if settings is None:
-        return {}
-    rules = settings.rules
-    return {
-        "rotation_enabled": settings.enabled,
-        "rotation_lambda_arn": settings.lambda_arn,
-        "rotation_rules": None
-        if rules is None
-        else RotationRules(
-            automatically_after_days=rules.automatically_after_days,
-            duration=rules.duration,
-            schedule_expression=rules.schedule_expression,
-        ),
-        "external_secret_rotation_metadata": [
-            ExternalSecretRotationMetadataItem(key=key, value=value) for key, value in settings.metadata
-        ]
-        or None,
-        "external_secret_rotation_role_arn": settings.role_arn,
-        "last_rotated_date": _enabled_date(settings, settings.last_rotated_at),
-        "next_rotation_date": _enabled_date(settings, settings.next_rotation_at),
-    }
-
-
-def _enabled_date(settings: RotationSettings, instant: datetime | None) -> float | None:
-    return None if instant is None or not settings.enabled else wire_time(instant)
