@@ -51,6 +51,10 @@ def serve(
         metrics=metrics or None,
         log_level=log_level,
     ).config
+    _run(config)
+
+
+def _run(config: Config) -> None:
     configure_logging(config.log_level)
     require_safe_listener(config)
     require_certificate(config)
