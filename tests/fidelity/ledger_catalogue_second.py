@@ -129,7 +129,14 @@ SECOND_HALF: Final[tuple[Message, ...]] = (
         DOCUMENTED,
         "operations/test_managed_secrets.py::test_changes_are_refused_and_tell_the_owner",
     ),
-    said("34", "ThrottlingException", "Rate exceeded", "request rate", REPORTED),
+    said(
+        "34",
+        "ThrottlingException",
+        "Rate exceeded",
+        "request rate",
+        REPORTED,
+        "operations/test_quotas.py::test_a_seconds_worth_comes_at_once_and_the_next_call_is_throttled",
+    ),
     said(
         "35",
         IPE,

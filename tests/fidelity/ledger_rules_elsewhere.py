@@ -307,7 +307,11 @@ REPLICAS: Final = Section(
             "operations/test_replication.py::test_a_promoted_replica_lives_its_own_life",
         ),
         untested("a replica without a primary is not deleted, only promoted", REPORTED),
-        untested("rotation belongs to the primary", DOCUMENTED),
+        kept(
+            "rotation belongs to the primary",
+            DOCUMENTED,
+            "operations/test_replication.py::test_rotation_belongs_to_the_primary",
+        ),
         kept(
             "replicas are listed in their Region, and found by primary-region",
             DOCUMENTED,

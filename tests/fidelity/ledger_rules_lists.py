@@ -14,7 +14,6 @@ from fidelity.rows import (
     Section,
     differs,
     kept,
-    untested,
 )
 
 FILTERS: Final = Section(
@@ -310,15 +309,17 @@ PASSWORDS: Final = Section(
 QUOTAS: Final = Section(
     "Quotas",
     (
-        untested(
+        kept(
             "500,000 secrets in an account and Region",
             DOCUMENTED,
-            "Counted anew after a tenth of the room was used, so that two processes may overlook as much.",
+            "operations/test_quotas.py::test_an_account_has_so_many_secrets_in_a_region_and_not_one_more",
+            why="Counted anew after a tenth of the room was used, so that two processes may overlook as much.",
         ),
-        untested(
+        kept(
             "about 100 versions of a secret",
             DOCUMENTED,
-            "120: a hundred deprecated ones and twenty that can have labels.",
+            "operations/test_quotas.py::test_a_secret_has_so_many_versions_and_not_one_more",
+            why="120: a hundred deprecated ones and twenty that can have labels.",
         ),
         kept(
             "20 labels over all versions of a secret",
@@ -345,7 +346,9 @@ QUOTAS: Final = Section(
         differs(
             "requests per second, by operation or group, charged to the caller's account",
             DOCUMENTED,
-            "AWS's rates are off unless the setting asks for them, and count in each process by itself. No test yet.",
+            "AWS's rates are off unless the setting asks for them, and count in each process by itself.",
+            "operations/test_quotas.py::test_rates_are_off_unless_asked_for",
+            "operations/test_quotas.py::test_a_seconds_worth_comes_at_once_and_the_next_call_is_throttled",
         ),
     ),
 )

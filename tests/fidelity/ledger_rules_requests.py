@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fidelity.rows import DOCUMENTED, INFERRED, RECORDED, REPORTED, Section, differs, kept, untested
+from fidelity.rows import DOCUMENTED, INFERRED, RECORDED, REPORTED, Section, differs, kept
 
 WIRE: Final = Section(
     "The wire",
@@ -152,10 +152,10 @@ ORDER: Final = Section(
             "operations/test_order_of_checks.py::test_inconsistent_parameters_come_before_authorization_and_existence",
             "operations/test_order_of_checks.py::test_a_missing_token_comes_before_two_values",
         ),
-        differs(
+        kept(
             "6 CreateSecret: the Regions of replicas, before the name is looked up",
             INFERRED,
-            "They are checked after the name, and nothing is stored when they fail.",
+            "operations/test_replication.py::test_regions_are_checked_before_the_name_is_looked_up",
         ),
         kept(
             "7 authorization, whether or not the secret exists",
@@ -170,7 +170,11 @@ ORDER: Final = Section(
             RECORDED,
             "operations/test_order_of_checks.py::test_a_secret_that_does_not_exist_is_not_found",
         ),
-        untested("9 the replica guard, before the deleted state", REPORTED),
+        kept(
+            "9 the replica guard, before the deleted state",
+            REPORTED,
+            "operations/test_replication.py::test_a_replica_says_so_before_it_says_that_it_was_deleted",
+        ),
         kept(
             "10 the deleted state, before conditions on versions",
             RECORDED,

@@ -12,7 +12,6 @@ from fidelity.rows import (
     Section,
     kept,
     not_built,
-    untested,
 )
 
 DELETION: Final = Section(
@@ -116,7 +115,11 @@ DELETION: Final = Section(
             INFERRED,
             "operations/test_replication.py::test_replicating_a_scheduled_secret_is_refused",
         ),
-        untested("scheduled: RemoveRegionsFromReplication, StopReplicationToReplica refused", INFERRED),
+        kept(
+            "scheduled: RemoveRegionsFromReplication, StopReplicationToReplica refused",
+            INFERRED,
+            "operations/test_replication.py::test_replication_of_a_scheduled_secret_is_neither_removed_nor_stopped",
+        ),
         kept(
             "scheduled: an entry in BatchGetSecretValue's Errors",
             DOCUMENTED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fidelity.rows import DOCUMENTED, INFERRED, RECORDED, REPORTED, VERIFIED, Section, kept, untested
+from fidelity.rows import DOCUMENTED, INFERRED, RECORDED, REPORTED, VERIFIED, Section, kept
 
 LABELS: Final = Section(
     "Labels after a write",
@@ -147,10 +147,11 @@ MOVES: Final = Section(
                 "operations/test_update_secret_version_stage.py::test_a_move_against_the_rules_is_refused_and_changes_nothing"
             ),
         ),
-        untested(
+        kept(
             "AWSCURRENT on nobody is attached without a source",
             REPORTED,
-            "A secret without AWSCURRENT has no version but a rotation's; the rule is that of any label on nobody.",
+            "unit/domain/test_staging.py::test_current_on_nobody_is_attached_without_a_source",
+            why="A secret without AWSCURRENT has no version but a rotation's; the rule is that of any label on nobody.",
         ),
         kept(
             "a label that is there already stays, and the secret is not changed",

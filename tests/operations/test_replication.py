@@ -307,3 +307,35 @@ def test_replicas_are_listed_and_filtered_by_their_primary_region(deployment: De
     found = away.call("ListSecrets", Filters=[{"Key": "primary-region", "Values": [HOME]}])["SecretList"]
     assert [entry["Name"] for entry in found] == ["app/db"]
     assert away.call("ListSecrets", Filters=[{"Key": "primary-region", "Values": [AWAY]}])["SecretList"] == []
+
+
+def test_regions_are_checked_before_the_name_is_looked_up(deployment: Deployment) -> None:
+    deployment.create("app/db")
+    with pytest.raises(InvalidParameterException, match="Invalid replica region"):
+        deployment.create("app/db", AddReplicaRegions=[{"Region": "mars-north-1"}])
+
+
+def test_a_replica_says_so_before_it_says_that_it_was_deleted(deployment: Deployment) -> None:
+    arn, away = replicated(deployment)
+    deployment.call("RemoveRegionsFromReplication", SecretId=arn, RemoveReplicaRegions=[AWAY])
+    with pytest.raises(InvalidParameterException) as caught:
+        away.put("app/db", 2)
+    assert caught.value.message == REPLICA_REFUSED
+
+
+def test_replication_of_a_scheduled_secret_is_neither_removed_nor_stopped(deployment: Deployment) -> None:
+    arn, away = replicated(deployment)
+    deployment.call("RemoveRegionsFromReplication", SecretId=arn, RemoveReplicaRegions=[AWAY])
+    with pytest.raises(InvalidRequestException, match="marked for deletion"):
+        away.call("StopReplicationToReplica", SecretId="app/db")
+    deployment.call("DeleteSecret", SecretId=arn)
+    with pytest.raises(InvalidRequestException, match="marked for deletion"):
+        deployment.call("RemoveRegionsFromReplication", SecretId=arn, RemoveReplicaRegions=[AWAY])
+
+
+def test_rotation_belongs_to_the_primary(deployment: Deployment) -> None:
+    _, away = replicated(deployment)
+    for operation, members in (("RotateSecret", {"ClientRequestToken": token(9)}), ("CancelRotateSecret", {})):
+        with pytest.raises(InvalidParameterException) as caught:
+            away.call(operation, SecretId="app/db", **members)
+        assert caught.value.message == REPLICA_REFUSED

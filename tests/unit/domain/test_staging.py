@@ -130,3 +130,7 @@ def test_more_than_twenty_labels_are_refused() -> None:
         staging.attach(stages, "v1", ["one too many"])
     with pytest.raises(LimitExceededException):
         staging.stage_new_version(stages, "v2", None)  # AWSPREVIOUS would be the twenty-first
+
+
+def test_current_on_nobody_is_attached_without_a_source() -> None:
+    assert staging.move({PENDING: "v1"}, CURRENT, to_version="v1", from_version=None) == {PENDING: "v1", CURRENT: "v1"}
