@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hmac
+import mmap
 import os
 import re
 import threading
@@ -70,6 +71,15 @@ def synced_head_of(path: Path) -> ChainedLine | None:
         whole, _, _ = file.read().rpartition(b"\n")
         os.fdatasync(file.fileno())
     return take_apart(whole.rpartition(b"\n")[2]) if whole else None
+
+
+def holds_record(path: Path, sequence: int, mac: str) -> bool:
+    """Tell whether a trail file holds a record of this place and MAC. Reads backwards, so a late one is found soon."""
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return content.rfind(b',"seq":%d,"mac":"%s"}}\n' % (sequence, mac.encode())) >= 0
 
 
 class Trail:

@@ -2,7 +2,8 @@
 
 Records of reads are put on disk within a second of being written. Every few seconds the database is told
 how far each trail of this node has come, so that a trail cut off at its end is found out. What it remembers
-never goes back: a trail that is shorter is an error in the log, and broken for `audit verify`.
+moves on only while the record it remembers is still in the file: a trail that was cut, or replaced, and has
+grown since stays an error in the log and broken for `audit verify`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from strongroom.audit.trail import Trail, synced_head_of
+from strongroom.audit.trail import ChainedLine, Trail, holds_record, synced_head_of
 from strongroom.clock import Clock
 from strongroom.storage.base import Storage, TrailHead
 
@@ -32,7 +33,8 @@ class TrailKeeper:
         self._clock = clock
         self._node = node
         self._folder = anchors
-        self._known: dict[str, int] | None = None
+        self._known: dict[str, TrailHead] | None = None
+        self._checked: set[str] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="trail-keeper")
 
@@ -61,13 +63,23 @@ class TrailKeeper:
 
     def _anchor(self, folder: Path) -> None:
         if self._known is None:
-            self._known = {head.trail: head.sequence for head in self._storage.read(lambda tx: tx.list_trail_heads())}
+            self._known = {head.trail: head for head in self._storage.read(lambda tx: tx.list_trail_heads())}
         for path in sorted(folder.glob("*.jsonl")):
             name, head = f"{self._node}/{path.stem}", synced_head_of(path)
-            known, reached = self._known.get(name, 0), 0 if head is None else head.sequence
-            if reached < known:
-                logger.error("The audit trail %s was cut: record %d was there, %d is the last", path, known, reached)
-            elif head is not None and reached > known:
+            known = self._known.get(name)
+            if known is not None and not self._still_holds(path, head, known):
+                logger.error("The audit trail %s was cut: record %d is no longer there", path, known.sequence)
+            elif head is not None and (known is None or head.sequence > known.sequence):
                 anchored, now = TrailHead(name, head.sequence, head.mac.hex()), self._clock.now()
                 self._storage.write(lambda tx, one=anchored, now=now: tx.put_trail_head(one, now))  # type: ignore[misc]
-                self._known[name] = reached
+                self._known[name] = anchored
+
+    def _still_holds(self, path: Path, head: ChainedLine | None, known: TrailHead) -> bool:
+        """Tell whether a trail holds the record that is remembered: searched for once, and again if the file shrank."""
+        if head is None or head.sequence < known.sequence:
+            self._checked.discard(known.trail)
+            return False
+        if known.trail not in self._checked and not holds_record(path, known.sequence, known.mac):
+            return False
+        self._checked.add(known.trail)
+        return True

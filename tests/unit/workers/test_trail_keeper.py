@@ -77,7 +77,8 @@ def test_an_empty_trail_is_not_remembered(trail, storage, folder):
     assert heads(storage) == {}
 
 
-def test_what_is_remembered_does_not_follow_a_trail_that_was_cut(storage, folder, caplog):
+@pytest.mark.parametrize("grown", [1, 10])
+def test_what_is_remembered_does_not_follow_a_trail_that_was_cut_however_far_it_grew(storage, folder, caplog, grown):
     path = folder / "trail-0.jsonl"
     lines = write_trail(path, 5)
     trail = open_trail(path)
@@ -86,12 +87,12 @@ def test_what_is_remembered_does_not_follow_a_trail_that_was_cut(storage, folder
     remembered = heads(storage)
     path.write_bytes(b"".join(lines[:3]))
     trail = open_trail(path)  # as a server does that is started after the cut
-    trail.append([record(99)], durable=True)
+    trail.append([record(99)] * grown, durable=True)
     with caplog.at_level(logging.ERROR):
         keep(trail, storage, folder)
     trail.close()
     assert heads(storage) == remembered
-    assert "was cut: record 5 was there, 4 is the last" in caplog.text
+    assert "was cut: record 5 is no longer there" in caplog.text
     assert verify(path, key_of_term, remembered["node/trail-0"]).broken_line == 5
 
 
