@@ -80,6 +80,9 @@ def _announce(config: Config, endpoint: str, *, is_first: bool) -> None:
             f"  [bold yellow]back up {escape(str(config.root_key_path))}[/]; without it no secret can be read"
         )
     console.print("\nPoint AWS clients here:\n")
-    console.print(f"  export AWS_SHARED_CREDENTIALS_FILE={escape(str(config.credentials_path))}")
+    if config.credentials_path.exists():
+        console.print(f"  export AWS_SHARED_CREDENTIALS_FILE={escape(str(config.credentials_path))}")
+    else:
+        console.print("  # with an access key of this deployment: strongroom access-keys create makes another")
     console.print(f"  export AWS_ENDPOINT_URL_SECRETS_MANAGER={endpoint}")
     console.print(f"  export AWS_REGION={config.region} AWS_DEFAULT_REGION={config.region}\n")

@@ -64,8 +64,8 @@ def open_keyring(storage: Storage, provider: RootKeyProvider, entropy: Entropy, 
     if root_key is None and wrapped:
         raise OperatorError(
             "The root key is missing.",
-            why=f"the database was encrypted under root key {wrapped[-1].wrapped_by}, and there is no "
-            f"{provider.describe()}",
+            why=f"the database was encrypted under root key {wrapped[-1].wrapped_by}, and {provider.describe()} "
+            "does not exist",
             next_step="put the root key back from its backup; without it no secret in this database can be read",
         )
     if root_key is None:
