@@ -11,6 +11,7 @@ import io
 import logging
 import os
 import stat
+import tempfile
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -203,10 +204,28 @@ def prepare(config: Config, *, clock: Clock | None = None, entropy: Entropy | No
 
 def node_id(config: Config, entropy: Entropy) -> str:
     """Return this data directory's own name among the nodes of a deployment."""
+    name = find_node_id(config)
+    if name is None:
+        name = ids.random_uuid(entropy)
+        (config.data_dir / "node-id").write_text(name)
+    return name
+
+
+def find_node_id(config: Config) -> str | None:
+    """Return the name this data directory was given, None before its first start.
+
+    Raises:
+        OperatorError: there are trails but no name. Under a new one a cut trail would pass for whole.
+    """
     path = config.data_dir / "node-id"
-    if not path.exists():
-        path.write_text(ids.random_uuid(entropy))
-    return path.read_text().strip()
+    name = path.read_text().strip() if path.exists() else ""
+    if not name and any(trail.stat().st_size for trail in config.audit_dir.glob("*.jsonl")):
+        raise OperatorError(
+            f"The file {path} is missing or empty.",
+            why="without it the trails cannot be held against what the database remembers of them",
+            next_step="restore node-id from the backup",
+        )
+    return name or None
 
 
 def make_private_directory(path: Path) -> None:
@@ -262,12 +281,21 @@ def _write_credentials(config: Config, access_key_id: str, secret: str) -> None:
     content[profile] = {"aws_access_key_id": access_key_id, "aws_secret_access_key": secret}
     text = io.StringIO()
     content.write(text)
-    descriptor = os.open(config.credentials_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(text.getvalue())
-        file.flush()
-        os.fsync(file.fileno())
+    _replace_private(config.credentials_path, text.getvalue())
+
+
+def _replace_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all: a crash leaves what was there."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # with mode 0600
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink()
+        raise
 
 
 def _unready(storage: Storage, forwarder: Forwarder | None) -> str | None:

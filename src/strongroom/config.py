@@ -203,7 +203,7 @@ def _typed(name: str, value: Any, kind: Any, origin: str) -> Any:
         if kind is int and isinstance(value, str):
             return int(value)
         if typing.get_origin(kind) is tuple:
-            return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else tuple(value)
+            return _listed(value)
         if kind is Path:
             return Path(value).expanduser().absolute()
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
@@ -215,8 +215,17 @@ def _typed(name: str, value: Any, kind: Any, origin: str) -> Any:
 
 def _unusable(name: str, why: str) -> OperatorError:
     return OperatorError(
-        f"The setting {name} has an unusable value.", why=why, next_step="see `strongroom config show` for its meaning"
+        f"The setting {name} has an unusable value.", why=why, next_step="its meaning is in docs/configuration.md"
     )
+
+
+def _listed(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    items = tuple(value)
+    if not all(isinstance(item, str) for item in items):
+        raise TypeError("a list of strings is wanted")
+    return items
 
 
 def _truth(text: str) -> bool:
@@ -231,6 +240,11 @@ def _require_sense(config: Config) -> None:
         (1 <= config.workers <= 64, "workers", "1 to 64 processes"),  # noqa: PLR2004
         (_ACCOUNT_ID.fullmatch(config.account_id), "account_id", "an account id is twelve digits"),
         (_REGION.fullmatch(config.region), "region", "a region is lower-case letters, digits and hyphens"),
+        (
+            all(_REGION.fullmatch(region) for region in config.regions),
+            "regions",
+            "every region is lower-case letters, digits and hyphens",
+        ),
         (config.log_level in _LOG_LEVELS, "log_level", f"one of {', '.join(_LOG_LEVELS)}"),
         (config.quotas_requests in ("off", "aws"), "quotas_requests", "off or aws"),
         (min(config.quotas.numbers) > 0, "quotas_secrets", "every quota is a positive number"),

@@ -34,13 +34,12 @@ class Metrics:
 
     def render(self) -> str:
         """Return all counters as Prometheus text."""
+        counts = dict(self._counts)  # one step; other threads add counters meanwhile
+        labelled = {name for name, labels in counts if labels}
         lines = []
         for name, help_text in _HELP.items():
             lines += [f"# HELP strongroom_{name} {help_text}", f"# TYPE strongroom_{name} counter"]
-            for (counted, labels), count in sorted(self._counts.items()):
-                if counted == name and (labels or not self._has_labels(name)):
+            for (counted, labels), count in sorted(counts.items()):
+                if counted == name and (labels or name not in labelled):
                     lines.append(f"strongroom_{name}{f'{{{labels}}}' if labels else ''} {count}")
         return "\n".join(lines) + "\n"
-
-    def _has_labels(self, name: str) -> bool:
-        return any(labels for counted, labels in self._counts if counted == name)

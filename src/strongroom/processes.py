@@ -21,6 +21,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, Final
 
@@ -111,8 +112,14 @@ def serve(config: Config, listeners: list[socket.socket], on_ready: Callable[[],
     if config.workers == 1:
         run_worker(config, listeners[0], 0, on_ready)
     else:
-        _require_short_path(_socket_path(config))
+        if _forwards(config):
+            _require_short_path(_socket_path(config))
         _Parent(config, listeners).run(on_ready)
+
+
+def _forwards(config: Config) -> bool:
+    """Tell whether workers hand what writes to worker 0."""
+    return config.workers > 1 and config.database is None
 
 
 def _socket_path(config: Config) -> Path:
@@ -130,7 +137,7 @@ def _require_short_path(path: Path) -> None:
 
 def run_worker(config: Config, listener: socket.socket, worker: int, on_ready: Callable[[], None]) -> None:
     """Run one worker in this process."""
-    forwards = config.workers > 1 and config.database is None
+    forwards = _forwards(config)
     socket_path = _socket_path(config)
     node = open_node(config, worker=worker, forwarder=Link(socket_path) if forwards and worker else None)
     try:
@@ -200,14 +207,16 @@ class _Parent:
         self._listeners = listeners
         self._context = multiprocessing.get_context("spawn")
         self._stopping = threading.Event()
+        self._ready = [self._context.Event() for _ in listeners]
         self._workers: dict[int, BaseProcess] = {}
         self._delays: dict[int, float] = {}
 
     def run(self, on_ready: Callable[[], None]) -> None:
         for number in _SIGNALS:
             signal.signal(number, lambda *_: self._stopping.set())
-        ready = [self._start(worker) for worker in range(self._config.workers)]
-        threading.Thread(target=self._announce, args=(ready, on_ready), daemon=True).start()
+        for worker in range(self._config.workers):
+            self._start(worker)
+        threading.Thread(target=self._announce, args=(on_ready,), daemon=True).start()
         while not self._stopping.wait(0.2) and not self._watch():
             pass
         self._stop()
@@ -221,22 +230,19 @@ class _Parent:
                 self._restart(worker, process.exitcode)
         return False
 
-    @staticmethod
-    def _announce(ready: list[threading.Event], on_ready: Callable[[], None]) -> None:
-        for event in ready:
-            event.wait()
+    def _announce(self, on_ready: Callable[[], None]) -> None:
+        for ready in self._ready:
+            ready.wait()
         on_ready()
 
-    def _start(self, worker: int) -> threading.Event:
-        ready = self._context.Event()
+    def _start(self, worker: int) -> None:
         process = self._context.Process(
             target=_worker_main,
-            args=(self._config, self._listeners[worker], worker, ready, os.getpid()),
+            args=(self._config, self._listeners[worker], worker, self._ready[worker], os.getpid()),
             name=f"strongroom-worker-{worker}",
         )
         process.start()
         self._workers[worker] = process
-        return ready  # type: ignore[return-value]  # same methods, another class
 
     def _restart(self, worker: int, exit_code: int) -> None:
         delay = self._delays.get(worker, 0.1)
@@ -244,7 +250,9 @@ class _Parent:
         logger.error("Worker %d ended with status %d; starting it again in %.1f s", worker, exit_code, delay)
         if not self._stopping.wait(delay):
             self._start(worker)
-            threading.Timer(STEADY_AFTER_S, self._forgive, (worker, self._workers[worker])).start()
+            timer = threading.Timer(STEADY_AFTER_S, self._forgive, (worker, self._workers[worker]))
+            timer.daemon = True  # nothing to wait for when the server stops
+            timer.start()
 
     def _forgive(self, worker: int, process: BaseProcess) -> None:
         if process.is_alive():
@@ -265,7 +273,7 @@ class _Parent:
             sys.exit(1)
 
 
-def _worker_main(config: Config, listener: socket.socket, worker: int, ready: threading.Event, parent: int) -> None:
+def _worker_main(config: Config, listener: socket.socket, worker: int, ready: Event, parent: int) -> None:
     from strongroom.logs import configure_logging  # noqa: PLC0415 - a spawned process starts from nothing
 
     configure_logging(config.log_level)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
+import os
 import re
+import select
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -19,14 +23,14 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config as ClientConfig
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from strongroom.config import Config
-from support.server import REGION, Server, running, strongroom
+from support.server import REGION, STRONGROOM, Server, clean_environment, running, strongroom
 from support.storages import run_sql
 
 PRESET = {
@@ -197,6 +201,31 @@ def test_a_port_in_use_is_refused(tmp_path: Path, server: Server, workers: str) 
 
 def test_a_data_directory_too_long_for_the_workers_socket_is_refused(tmp_path: Path) -> None:
     refused_start(tmp_path / ("d" * 100), "too long for a socket", "--workers 1", arguments=("--workers", "2"))
+
+
+def workers_of(server: Server) -> list[int]:
+    assert server.process is not None
+    command = ["pgrep", "-f", "-P", str(server.process.pid), "spawn_main"]
+    return [int(pid) for pid in subprocess.run(command, check=False, capture_output=True, text=True).stdout.split()]
+
+
+def test_workers_that_die_are_started_again_and_the_server_still_stops_at_once(tmp_path: Path) -> None:
+    with running(tmp_path, "--workers", "2") as server:
+        server.client().create_secret(Name="kept", SecretString="v")
+        first = workers_of(server)
+        assert len(first) == 2
+        for pid in first:
+            os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while len(set(workers_of(server)) - set(first)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        answers = 0
+        while not answers and time.monotonic() < deadline:
+            with contextlib.suppress(BotoCoreError, ClientError):
+                answers = len(server.client().list_secrets()["SecretList"])
+        assert answers == 1
+        assert server.stop() == 0
+        assert server.log.read_text().count("starting it again") == 2
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -487,6 +516,37 @@ def test_a_trail_that_is_gone_is_found(copied: Path) -> None:
     done = strongroom("audit", "verify", "--data-dir", str(copied))
     assert done.returncode == 2
     assert "trail-0.jsonl: BROKEN at record 1: the file is gone" in done.stdout
+
+
+def test_trails_without_the_name_of_their_directory_are_refused_and_no_name_is_made(copied: Path) -> None:
+    name = copied / "node-id"
+    kept = name.read_text()
+    texts = (f"The file {name} is missing or empty", "restore node-id from the backup")
+    name.unlink()
+    refused(strongroom("audit", "verify", "--data-dir", str(copied)), *texts)
+    refused_start(copied, *texts)
+    assert not name.exists()
+    name.touch()
+    refused(strongroom("audit", "verify", "--data-dir", str(copied)), *texts)
+    name.write_text(kept)
+    assert strongroom("audit", "verify", "--data-dir", str(copied)).returncode == 0
+
+
+def test_tail_follows_also_a_trail_that_is_made_later(tmp_path: Path) -> None:
+    with running(tmp_path) as one:
+        one.client().create_secret(Name="app", SecretString="v")
+        command = [*STRONGROOM, "audit", "tail", "-f", "--data-dir", str(one.data_dir)]
+        environment = clean_environment(PYTHONUNBUFFERED="1")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as tail:
+            assert tail.stdout is not None
+            try:
+                assert "CreateSecret" in tail.stdout.readline()
+                assert not (one.data_dir / "audit" / "trail-cli.jsonl").exists()
+                assert one.command("access-keys", "create").returncode == 0
+                assert select.select([tail.stdout], [], [], 30)[0]
+                assert "CreateAccessKey" in tail.stdout.readline()
+            finally:
+                tail.kill()
 
 
 def test_a_torn_last_line_is_cut_off_at_the_next_start_which_says_so(copied: Path) -> None:

@@ -93,6 +93,14 @@ def test_the_same_token_and_value_repeat_the_first_answer(deployment):
     assert deployment.call("DescribeSecret", SecretId="app/db") == before
 
 
+def test_a_repeated_answer_names_the_replicas_too(deployment):
+    members = {"Name": "app/db", "SecretString": "v", "ClientRequestToken": token(1)}
+    first = deployment.call("CreateSecret", **members, AddReplicaRegions=[{"Region": "eu-west-1"}])
+    again = deployment.call("CreateSecret", **members, AddReplicaRegions=[{"Region": "eu-west-1"}])
+    assert again == first
+    assert [one["Region"] for one in again["ReplicationStatus"]] == ["eu-west-1"]
+
+
 def test_the_first_answer_is_repeated_while_its_version_exists(deployment):
     first = deployment.call("CreateSecret", Name="app/db", SecretString=VALUE, ClientRequestToken=token(1))
     deployment.put("app/db", 2)

@@ -14,7 +14,7 @@ import pytest
 from strongroom.errors import ServiceError
 from strongroom.service import parse_stored
 from support.deployment import VALUE, token
-from support.kms_keys import create_key
+from support.kms_keys import create_key, key_of_version
 from support.refusals import SECRET_NOT_FOUND, Refusal, access_denied, refusal
 
 OTHER_ACCOUNT, THIRD_ACCOUNT = "999988887777", "000000000001"
@@ -96,6 +96,27 @@ def test_a_value_under_the_default_key_is_refused_across_accounts(deployment, st
         for operation, members in WITH_VALUE:
             assert (operation, refusal(stranger, operation, SecretId=arn, **members)) == (operation, DEFAULT_KEY)
         assert deployment.call("GetSecretValue", SecretId=arn)["SecretString"] == VALUE
+
+
+def test_the_default_key_is_refused_across_accounts_by_whatever_name_the_secret_calls_it(deployment, stranger):
+    sealed_with = key_of_version(deployment, deployment.create("first"), token(1))
+    alias_arn = sealed_with.partition(":key/")[0] + ":alias/aws/secretsmanager"
+    for number, name in enumerate((sealed_with, sealed_with.rpartition("/")[2], alias_arn)):
+        arn = deployment.create(f"app/{number}", KmsKeyId=name)
+        attach(deployment, arn, ALLOW_OTHER)
+        for operation, members in WITH_VALUE:
+            assert (operation, refusal(stranger, operation, SecretId=arn, **members)) == (operation, DEFAULT_KEY)
+
+
+def test_a_version_left_under_the_default_key_is_refused_across_accounts(deployment, stranger):
+    arn = deployment.create("app/db")
+    deployment.put(arn, 2)
+    deployment.put(arn, 3)
+    deployment.call("UpdateSecret", SecretId=arn, KmsKeyId=create_key(deployment).key_id)
+    attach(deployment, arn, ALLOW_OTHER)
+    assert stranger.call("GetSecretValue", SecretId=arn)["VersionId"] == token(3)
+    assert refusal(stranger, "GetSecretValue", SecretId=arn, VersionId=token(1)) == DEFAULT_KEY
+    assert deployment.call("GetSecretValue", SecretId=arn, VersionId=token(1))["SecretString"] == VALUE
 
 
 def test_a_value_under_a_customer_key_is_read_and_written_across_accounts(deployment, stranger):

@@ -7,7 +7,7 @@ import pytest
 from strongroom.domain.kms_key import KeyState
 from strongroom.errors import InvalidParameterException, InvalidRequestException, ResourceNotFoundException
 from support.deployment import VALUE, Deployment, token
-from support.kms_keys import change_state, create_key
+from support.kms_keys import change_state, create_key, key_of_version
 
 HOME, AWAY, FAR = "eu-central-1", "us-east-1", "ap-south-1"
 POLICY = '{"Statement": {"Effect": "Deny", "Principal": {"AWS": "999988887777"}, "Action": "*"}}'
@@ -281,6 +281,18 @@ def test_the_key_of_a_replica_can_be_changed_at_the_replica(deployment: Deployme
     _, away = replicated(deployment)
     away.call("UpdateSecret", SecretId="app/db", KmsKeyId="alias/aws/secretsmanager")
     assert away.call("DescribeSecret", SecretId="app/db")["KmsKeyId"] == "alias/aws/secretsmanager"
+    assert away.call("GetSecretValue", SecretId="app/db")["SecretString"] == VALUE
+
+
+def test_a_replica_given_another_key_is_sealed_with_it(deployment: Deployment) -> None:
+    arn, away = replicated(deployment)
+    key = create_key(away)
+    regions = [{"Region": AWAY, "KmsKeyId": key.key_id}]
+    deployment.call("ReplicateSecretToRegions", SecretId=arn, AddReplicaRegions=regions)
+    deployment.run_jobs()
+    there = away.call("DescribeSecret", SecretId="app/db")
+    assert there["KmsKeyId"] == key.key_id
+    assert key_of_version(away, there["ARN"], token(1)) == key.arn
     assert away.call("GetSecretValue", SecretId="app/db")["SecretString"] == VALUE
 
 

@@ -78,7 +78,9 @@ def test_the_same_token_and_value_repeat_the_answer_and_make_no_version(deployme
     deployment.create("app/db", "one")
     first = update(deployment, SecretString="two", ClientRequestToken=token(2))
     deployment.put("app/db", 3, "three")
+    before = described(deployment)
     assert update(deployment, SecretString="two", ClientRequestToken=token(2)) == first
+    assert described(deployment) == before
     assert deployment.stages("app/db") == {token(2): {"AWSPREVIOUS"}, token(3): {"AWSCURRENT"}}
 
 

@@ -61,6 +61,8 @@ def test_the_environment_names_a_file_unless_a_flag_does(tmp_path):
         ({"STRONGROOM_INSECURE_HTTP": "perhaps"}, "neither true nor false"),
         ({"STRONGROOM_ACCOUNT_ID": "12"}, "twelve digits"),
         ({"STRONGROOM_REGION": "EU"}, "a region is lower-case letters"),
+        ({"STRONGROOM_REGIONS": "eu-west-1,EU"}, "every region is lower-case letters"),
+        ({"STRONGROOM_PORT": "x"}, "its meaning is in docs/configuration.md"),
         ({"STRONGROOM_LOG_LEVEL": "loud"}, "one of debug, info, warning, error"),
         ({"STRONGROOM_WORKERS": "0"}, "1 to 64 processes"),
         ({"STRONGROOM_WORKERS": "65"}, "1 to 64 processes"),
@@ -86,6 +88,8 @@ def test_a_setting_that_makes_no_sense_is_refused_without_showing_a_secret(envir
         ("host = 1", "The setting host has an unusable value"),
         ("data_dir = 1", "The setting data_dir has an unusable value"),
         ("insecure_http = 1", "The setting insecure_http has an unusable value"),
+        ("regions = [1]", "a list of strings is wanted"),
+        ("regions = ['']", "every region is lower-case letters"),
         ("port = ", "cannot be read"),
         ("[server]\nport = 1", "There is no setting server"),
         (f"root_access_key_id = '{KEY_ID}'\nroot_secret_access_key = 123456789012345678", "unusable value"),
@@ -102,6 +106,13 @@ def test_a_file_with_a_mistake_is_refused_without_showing_a_secret(tmp_path, con
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("TRUE", True), ("on", True), ("no", False), ("0", False)])
 def test_truth_is_written_in_several_ways(text, value):
     assert load({}, {"STRONGROOM_METRICS": text}).config.metrics is value
+
+
+@pytest.mark.parametrize(
+    ("text", "regions"), [("", ()), (" , ", ()), ("eu-west-1, ,us-east-1,", ("eu-west-1", "us-east-1"))]
+)
+def test_empty_parts_of_a_list_are_left_out(text, regions):
+    assert load({}, {"STRONGROOM_REGIONS": text}).config.regions == regions
 
 
 def test_paths_become_absolute_and_follow_the_data_directory(monkeypatch, tmp_path):

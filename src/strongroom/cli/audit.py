@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from strongroom.app import AUDIT_KEY_LABEL, load_keyring, node_id, open_storage
+from strongroom.app import AUDIT_KEY_LABEL, find_node_id, load_keyring, open_storage
 from strongroom.audit.trail import take_apart
 from strongroom.audit.verify import Verdict, verify
 from strongroom.cli.options import AsJson, ConfigFile, Database, DataDir, existing_deployment
@@ -57,6 +57,9 @@ def tail(
     for one in records[-lines:] if lines > 0 else []:
         typer.echo(_line(one, as_json=as_json))
     while follow:
+        for path in config.audit_dir.glob("*.jsonl"):
+            if path not in files:
+                files[path] = path.open("rb")
         for file in files.values():
             for one in _records(file):
                 typer.echo(_line(one, as_json=as_json))
@@ -64,13 +67,13 @@ def tail(
 
 
 def _verify_all(config: Config) -> Iterator[tuple[Path, Verdict]]:
+    node = find_node_id(config)
     storage = open_storage(config)
     try:
         keyring = load_keyring(config, storage, SystemClock(), SystemEntropy())
         heads = {head.trail: head for head in storage.read(lambda tx: tx.list_trail_heads())}
     finally:
         storage.close()
-    node = node_id(config, SystemEntropy())
     expected = {name.partition("/")[2] for name in heads if name.startswith(f"{node}/")}
     for name in sorted(expected | {path.stem for path in config.audit_dir.glob("*.jsonl")}):
         path = config.audit_dir / f"{name}.jsonl"

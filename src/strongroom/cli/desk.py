@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from strongroom import __version__, ids
-from strongroom.app import load_keyring, open_access_keys, open_storage, open_trail
+from strongroom.app import load_keyring, node_id, open_access_keys, open_storage, open_trail
 from strongroom.audit import record
 from strongroom.audit.record import Origin
 from strongroom.authn.access_keys import AccessKeys
@@ -72,6 +72,7 @@ def open_desk(config: Config) -> Generator[Desk]:
     storage = open_storage(config)
     try:
         keyring = load_keyring(config, storage, clock, entropy)
+        node_id(config, entropy)  # a trail is held against what the database remembers under this name
         trail = open_trail(config, keyring, "trail-cli", clock.now(), entropy, waits=True)
         storage.attach_journal(trail.append)
         yield Desk(config, storage, open_access_keys(storage, keyring), Vault(keyring, entropy, Metrics()), clock.now())

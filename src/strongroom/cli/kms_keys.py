@@ -35,8 +35,7 @@ def create(
     account_id: AccountId = None,
 ) -> None:
     """Make a key and print it. Its material never leaves the database, where it is sealed by the keyring."""
-    config = existing_deployment(config_file, data_dir, database, account_id)
-    place = region or config.region
+    config = existing_deployment(config_file, data_dir, database, account_id, region)
     if alias is not None and not is_customer_alias(alias):
         raise OperatorError(
             f"{alias} cannot be the alias of a key of yours.",
@@ -49,17 +48,17 @@ def create(
             key = desk.vault.create_key(
                 tx,
                 account_id=config.account_id,
-                region=place,
+                region=config.region,
                 now=desk.now,
                 manager=KeyManager.CUSTOMER,
                 description=description,
             )
             if alias is not None:
-                _require_free(tx, config.account_id, place, alias)
-                tx.insert_kms_alias(config.account_id, place, alias, key.key_id)
+                _require_free(tx, config.account_id, config.region, alias)
+                tx.insert_kms_alias(config.account_id, config.region, alias, key.key_id)
             return key
 
-        key = desk.change("CreateKey", make, source=_SOURCE, region=place)
+        key = desk.change("CreateKey", make, source=_SOURCE)
     print_json(_shown(key, [alias] if alias else []))
 
 
@@ -73,11 +72,10 @@ def list_keys(
     as_json: AsJson = False,
 ) -> None:
     """Show the keys of an account and region, the default key included."""
-    config = existing_deployment(config_file, data_dir, database, account_id)
-    place = region or config.region
+    config = existing_deployment(config_file, data_dir, database, account_id, region)
     with open_desk(config) as desk:
-        keys = desk.storage.read(lambda tx: tx.list_kms_keys(config.account_id, place))
-        aliases = desk.storage.read(lambda tx: tx.list_kms_aliases(config.account_id, place))
+        keys = desk.storage.read(lambda tx: tx.list_kms_keys(config.account_id, config.region))
+        aliases = desk.storage.read(lambda tx: tx.list_kms_aliases(config.account_id, config.region))
     rows = [_shown(key, [alias for alias, key_id in aliases.items() if key_id == key.key_id]) for key in keys]
     if as_json:
         print_json(rows)
@@ -98,9 +96,9 @@ def disable(
     account_id: AccountId = None,
 ) -> None:
     """Refuse every use of a key from now on; values under it can be neither read nor written."""
-    config = existing_deployment(config_file, data_dir, database, account_id)
+    config = existing_deployment(config_file, data_dir, database, account_id, region)
     with open_desk(config) as desk:
-        _set_state(desk, region or config.region, key_id, KeyState.DISABLED)
+        _set_state(desk, key_id, KeyState.DISABLED)
 
 
 @app.command("enable")
@@ -113,13 +111,14 @@ def enable(
     account_id: AccountId = None,
 ) -> None:
     """Allow a disabled key again."""
-    config = existing_deployment(config_file, data_dir, database, account_id)
+    config = existing_deployment(config_file, data_dir, database, account_id, region)
     with open_desk(config) as desk:
-        _set_state(desk, region or config.region, key_id, KeyState.ENABLED)
+        _set_state(desk, key_id, KeyState.ENABLED)
 
 
-def _set_state(desk: Desk, region: str, key_id: str, state: KeyState) -> None:
+def _set_state(desk: Desk, key_id: str, state: KeyState) -> None:
     def change(tx: Transaction) -> None:
+        region = desk.config.region
         key = tx.find_kms_key(desk.config.account_id, region, key_id)
         if key is None:
             raise OperatorError(
@@ -130,7 +129,7 @@ def _set_state(desk: Desk, region: str, key_id: str, state: KeyState) -> None:
         tx.put_kms_key(replace(key, state=state))
 
     name = "EnableKey" if state is KeyState.ENABLED else "DisableKey"
-    desk.change(name, change, source=_SOURCE, keyId=key_id, region=region)
+    desk.change(name, change, source=_SOURCE, keyId=key_id)
     typer.echo(f"{key_id} is {state}.")
 
 

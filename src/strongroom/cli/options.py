@@ -30,14 +30,20 @@ def configuration(config_file: Path | None, **flags: Any) -> Loaded:
 
 
 def existing_deployment(
-    config_file: Path | None, data_dir: Path | None, database: str | None, account_id: str | None = None
+    config_file: Path | None,
+    data_dir: Path | None,
+    database: str | None,
+    account_id: str | None = None,
+    region: str | None = None,
 ) -> Config:
     """Return the settings of a deployment that a server has been started for.
 
     Raises:
         OperatorError: there is none in that data directory.
     """
-    config = configuration(config_file, data_dir=data_dir, database=database, account_id=account_id).config
+    config = configuration(
+        config_file, data_dir=data_dir, database=database, account_id=account_id, region=region
+    ).config
     if not config.root_key_path.exists():
         raise OperatorError(
             f"There is no Strongroom in {config.data_dir}.",

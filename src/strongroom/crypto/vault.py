@@ -19,7 +19,7 @@ from strongroom import ids
 from strongroom.crypto.aead import KEY_BYTES, TamperedError, context, open_sealed, seal, unwrap, wrap
 from strongroom.crypto.keyring import Keyring
 from strongroom.domain import kms_key
-from strongroom.domain.kms_key import DEFAULT_ALIAS, KeyManager, KeyState, KmsKey
+from strongroom.domain.kms_key import DEFAULT_ALIAS, KeyManager, KeyReference, KeyState, KmsKey
 from strongroom.domain.secret import SealedValue, Secret
 from strongroom.domain.secret_value import SecretValue, ValueKind
 from strongroom.entropy import Entropy
@@ -56,16 +56,19 @@ class Vault:
         """
         reference = kms_key.parse_reference(kms_key_id, account_id=account_id, region=region)
         kms_key.require_own(reference, account_id)
-        key_id = reference.key_id
-        if reference.alias is not None:
-            key_id = tx.find_kms_alias(reference.account_id, region, reference.alias)
-        if key_id is None and reference.alias == DEFAULT_ALIAS:
+        key = _find_key(tx, reference)
+        if key is None and reference.alias == DEFAULT_ALIAS:
             return self._make_default_key(tx, account_id, region, now)
-        key = None if key_id is None else tx.find_kms_key(reference.account_id, region, key_id)
         refusal = kms_key.refusal(key, reference)
         if key is None or refusal is not None:
             raise EncryptionFailure(f"Secrets Manager can't encrypt the secret value: {refusal}")
         return key
+
+    def is_aws_managed(self, tx: Transaction, kms_key_id: str | None, *, account_id: str, region: str) -> bool:
+        """Tell whether this names the default key, which is not made by asking."""
+        reference = kms_key.parse_reference(kms_key_id, account_id=account_id, region=region)
+        key = _find_key(tx, reference)
+        return reference.alias == DEFAULT_ALIAS if key is None else key.manager is KeyManager.AWS
 
     def create_key(
         self, tx: Transaction, *, account_id: str, region: str, now: datetime, manager: KeyManager, description: str
@@ -154,6 +157,13 @@ class Vault:
 
     def _unwrap_backing_uncached(self, key_arn: str, version: int, wrapped: bytes) -> bytes:
         return self._keyring.open(_BACKING_KEY, wrapped, key_arn, version)
+
+
+def _find_key(tx: Transaction, reference: KeyReference) -> KmsKey | None:
+    key_id = reference.key_id
+    if reference.alias is not None:
+        key_id = tx.find_kms_alias(reference.account_id, reference.region, reference.alias)
+    return None if key_id is None else tx.find_kms_key(reference.account_id, reference.region, key_id)
 
 
 def _binding(secret: Secret, version_id: str, kind: ValueKind, key_arn: str, key_version: int) -> tuple[str | int, ...]:

@@ -18,7 +18,6 @@ from enum import StrEnum
 from typing import Final
 
 from strongroom.domain.identifiers import partition_of
-from strongroom.domain.secret import Secret
 from strongroom.errors import AccessDeniedException, InvalidParameterException, InvalidRequestException
 
 DEFAULT_ALIAS: Final = "alias/aws/secretsmanager"
@@ -119,13 +118,12 @@ def require_own(reference: KeyReference, account_id: str) -> None:
         raise AccessDeniedException("Access to KMS is not allowed")
 
 
-def require_shareable(secret: Secret, account_id: str) -> None:
-    """Refuse the value of a secret under the default key to a caller of another account (recorded)."""
-    if account_id != secret.account_id and secret.kms_key_id in (None, DEFAULT_ALIAS):
-        raise InvalidRequestException(
-            "You can't access a secret from a different AWS account if you encrypt the secret with the default "
-            "KMS service key."
-        )
+def not_shareable() -> InvalidRequestException:
+    """The answer to another account's caller where a value is under the default key (recorded)."""
+    return InvalidRequestException(
+        "You can't access a secret from a different AWS account if you encrypt the secret with the default "
+        "KMS service key."
+    )
 
 
 def customer_key_needed() -> InvalidParameterException:

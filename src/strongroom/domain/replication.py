@@ -137,9 +137,9 @@ def require_associable(primary: Secret, replica: Secret | None, present: Sequenc
     return replica
 
 
-def require_associated(entry: Replica | None, arn: str) -> Replica:
-    """Return the entry of a replica to dissociate (the class is inferred, the text ours)."""
-    if entry is None:
+def require_associated(primary: Secret, entry: Replica | None, arn: str) -> Replica:
+    """Return the entry of another account's replica to dissociate (the class is inferred, the text ours)."""
+    if entry is None or entry.account_id == primary.account_id:
         raise InvalidParameterException(f"The secret {arn} is not associated with this primary secret.")
     return entry
 

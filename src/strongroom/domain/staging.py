@@ -35,6 +35,11 @@ def labels_of(stages: Stages, version_id: str) -> list[str]:
     return [label for label, holder in stages.items() if holder == version_id]
 
 
+def reencrypted_versions(stages: Stages) -> set[str]:
+    """Return the versions that a new KMS key re-encrypts: those labelled by AWS, and no other (documented)."""
+    return {stages[label] for label in (CURRENT, PENDING, PREVIOUS) if label in stages}
+
+
 def by_version(stages: Stages) -> dict[str, list[str]]:
     """Return version id to labels, as DescribeSecret shows it; deprecated versions do not appear."""
     versions: dict[str, list[str]] = {}

@@ -15,7 +15,7 @@ from strongroom.domain import deletion, kms_key, quotas, rotation, staging
 from strongroom.domain.principal import Principal
 from strongroom.domain.quotas import Quotas
 from strongroom.domain.replication import Replica, ReplicaStatus
-from strongroom.domain.secret import Secret, Version, touched
+from strongroom.domain.secret import SealedValue, Secret, Version, touched
 from strongroom.domain.secret_value import SecretValue
 from strongroom.entropy import Entropy
 from strongroom.operations.secret_room import SecretRoom
@@ -63,7 +63,13 @@ class Call:
         """Return the value of a version; None for a placeholder or a removed one."""
         if version.sealed is None:
             return None
-        return self.vault.open(self.tx, secret, version.version_id, version.sealed)
+        return self.open_value(secret, version.version_id, version.sealed)
+
+    def open_value(self, secret: Secret, version_id: str, sealed: SealedValue) -> SecretValue:
+        """Return a value for the caller, who is refused one that stayed under the default key if not its account's."""
+        value = self.vault.open(self.tx, secret, version_id, sealed)
+        self._require_shareable(secret, sealed.key_arn)
+        return value
 
     def add_version(
         self, secret: Secret, version_id: str, value: SecretValue, labels: Sequence[str] | None
@@ -91,7 +97,14 @@ class Call:
 
     def require_value_access(self, secret: Secret) -> None:
         """Refuse another account's caller the value of a secret under the default key."""
-        kms_key.require_shareable(secret, self.principal.account_id)
+        self._require_shareable(secret, secret.kms_key_id)
+
+    def _require_shareable(self, secret: Secret, kms_key_id: str | None) -> None:
+        """By the key itself, since the default one has an id and two ARNs besides its alias."""
+        if self.principal.account_id != secret.account_id and self.vault.is_aws_managed(
+            self.tx, kms_key_id, account_id=secret.account_id, region=secret.region
+        ):
+            raise kms_key.not_shareable()
 
     def require_room_for_version(self, secret: Secret) -> None:
         """Refuse one version more than the quota allows. A placeholder takes its room when it is made."""

@@ -158,7 +158,12 @@ def _repeat(
     if token is None or version is None:
         raise idempotency.name_taken(secret.name)
     idempotency.require_replay(token, secret.arn, stored=call.read_value(secret, version), given=value)
-    return CreateSecretResponse(arn=secret.arn, name=secret.name, version_id=token)
+    return CreateSecretResponse(
+        arn=secret.arn,
+        name=secret.name,
+        version_id=token,
+        replication_status=replication_status(call.tx, secret),
+    )
 
 
 OPERATION = Operation(

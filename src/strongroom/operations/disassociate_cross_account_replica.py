@@ -34,7 +34,7 @@ def disassociate_cross_account_replica(
     call: Call, request: DisassociateCrossAccountReplicaRequest
 ) -> DisassociateCrossAccountReplicaResponse:
     primary, arn = call.secret, request.cross_account_replica_arn
-    entry = replication.require_associated(call.tx.find_replica(primary.arn, arn), arn)
+    entry = replication.require_associated(primary, call.tx.find_replica(primary.arn, arn), arn)
     call.tx.delete_replica(primary.arn, entry.arn)
     return DisassociateCrossAccountReplicaResponse(arn=primary.arn, cross_account_replica_arn=entry.arn)
 

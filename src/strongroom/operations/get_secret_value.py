@@ -45,7 +45,7 @@ def get_secret_value(call: Call, request: GetSecretValueRequest) -> GetSecretVal
     version_id = versions.wanted_version_id(stages, request.version_id, request.version_stage)
     found = call.tx.find_version(secret, version_id)
     version, sealed = versions.require_readable(found, version_id, stages, request.version_stage)
-    value = call.vault.open(call.tx, secret, version_id, sealed)
+    value = call.open_value(secret, version_id, sealed)
     today = day_of(call.now)
     if version.last_accessed_on != today or secret.last_accessed_on != today:
         call.tx.record_access(secret, version_id, today)

@@ -8,14 +8,13 @@ AWSPENDING and AWSPREVIOUS, and no other.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 
-from strongroom.domain import idempotency, kms_key, replication, secret_value
+from strongroom.domain import idempotency, kms_key, replication, secret_value, staging
 from strongroom.domain.secret import Secret
 from strongroom.domain.secret_value import SecretValue
-from strongroom.domain.staging import CURRENT, PENDING, PREVIOUS
 from strongroom.errors import (
     DecryptionFailure,
     EncryptionFailure,
@@ -38,8 +37,6 @@ from strongroom.operations.shapes import (
     SecretId,
     SecretString,
 )
-
-REENCRYPTED_LABELS: Final = (CURRENT, PENDING, PREVIOUS)
 
 
 class UpdateSecretRequest(Request, kw_only=True):
@@ -78,7 +75,7 @@ def update_secret(call: Call, request: UpdateSecretRequest) -> UpdateSecretRespo
     if value is not None and not is_repeated:
         stages = call.add_version(secret, str(version_id), value, None)
         call.save_after_write(secret, str(version_id), stages)
-    else:
+    elif not (is_repeated and secret == call.secret):
         call.save(secret)
     return UpdateSecretResponse(arn=secret.arn, name=secret.name, version_id=version_id)
 
@@ -97,8 +94,7 @@ def _change_key(call: Call, secret: Secret, kms_key_id: str | None) -> Secret:
     key = call.vault.encryption_key(call.tx, kms_key_id, account_id=call.account_id, region=call.region, now=call.now)
     if secret.cross_account_primary is not None:
         kms_key.require_customer_managed(key)
-    stages = call.tx.stages(secret)
-    for version_id in {stages[label] for label in REENCRYPTED_LABELS if label in stages}:
+    for version_id in staging.reencrypted_versions(call.tx.stages(secret)):
         version = call.tx.find_version(secret, version_id)
         if version is None or version.sealed is None:
             continue

@@ -1,20 +1,13 @@
-"""The decision about one action on one resource.
+"""What a decision is, and how a denial is told. How one is reached is in `decision`.
 
-Rules:
-- The root of an account may do everything in that account.
-- Another account's secret needs a resource policy that allows the caller; without one the answer is a
-  denial, whether or not the secret exists (recorded: authorization comes before existence).
-- Nothing else is allowed.
-
-How a denial ends (recorded): it names the kind of policy that lacks an Allow, or that holds a Deny. What
-the policies of a secret say to this is in `decision`.
+How a denial ends (recorded): it names the kind of policy that lacks an Allow, or that holds a Deny.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strongroom.domain.principal import Principal, root_arn
+from strongroom.domain.principal import Principal
 from strongroom.errors import AccessDeniedException
 from strongroom.policy.document import PolicyKind, Statement
 
@@ -29,14 +22,6 @@ class Decision:
     allowed: bool
     reason: str = ""
     statement: Statement | None = None
-
-
-def decide(principal: Principal, *, action: str, resource_account: str) -> Decision:
-    if principal.account_id != resource_account:
-        return not_allowed(PolicyKind.RESOURCE, action)
-    if principal.arn == root_arn(principal.account_id):
-        return Decision(allowed=True)
-    return not_allowed(PolicyKind.IDENTITY, action)
 
 
 def not_allowed(kind: PolicyKind, action: str) -> Decision:

@@ -99,17 +99,17 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        answer = self._probes.answer(scope["path"]) if scope["method"] == "GET" else None
-        if answer is None:
-            try:
+        try:
+            answer = await self._probed(scope)
+            if answer is None:
                 answer = await self.answer(_request(scope, await _body(scope["headers"], receive)))
-            except ServiceError as error:
-                await _drain(receive)
-                answer = self._refused(error)
-            except _ClientGoneError:
-                return
-            except Exception as error:  # noqa: BLE001 - a caller is owed an answer
-                answer = self._refused(internal_failure(error))
+        except ServiceError as error:
+            await _drain(receive)
+            answer = self._refused(error)
+        except _ClientGoneError:
+            return
+        except Exception as error:  # noqa: BLE001 - a caller is owed an answer
+            answer = self._refused(internal_failure(error))
         headers = [*answer.headers, (b"Content-Length", str(len(answer.body)).encode())]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
@@ -131,6 +131,14 @@ class Edge:
                 raise RuntimeError("a worker that may not write has nobody to forward to")
             return await self._forwarder.forward(request)
         return outcome
+
+    async def _probed(self, scope: Scope) -> Answer | None:
+        if scope["method"] != "GET":
+            return None
+        path = scope["path"]
+        if path == "/readyz":  # it asks the database, which may take its time
+            return await asyncio.to_thread(self._probes.answer, path)
+        return self._probes.answer(path)
 
     def _refused(self, error: ServiceError) -> Answer:
         headers: Headers = [

@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from strongroom.crypto.vault import Vault
-from strongroom.domain import deletion, replication
+from strongroom.domain import deletion, replication, staging
 from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.replication import Replica, ReplicaStatus
 from strongroom.domain.secret import Secret, Version, touched
@@ -119,15 +119,20 @@ def _require_overwritable(tx: Transaction, other: Secret, entry: Replica) -> Non
 def _sealed_copies(
     tx: Transaction, vault: Vault, primary: Secret, replica: Secret, key: KmsKey, *, present: Collection[str]
 ) -> list[tuple[Version | None, Version]]:
-    """Return the versions that the replica lacks, as it is to have them, each after what it has instead.
+    """Return the versions that the replica lacks, or has under a former key, each after what it has instead.
 
     `present` are the ids of its versions; a secret that makes way for the replica may have its ARN too.
     """
     copies = []
+    rekeyed = staging.reencrypted_versions(tx.stages(primary))
     for listed in tx.list_versions(primary):
         version = tx.find_version(primary, listed.version_id)
         old = tx.find_version(replica, listed.version_id) if listed.version_id in present else None
-        if version is not None and (old is None or (old.sealed is None) != (version.sealed is None)):
+        if version is not None and (
+            old is None
+            or (old.sealed is None) != (version.sealed is None)
+            or (old.sealed is not None and old.sealed.key_arn != key.arn and listed.version_id in rekeyed)
+        ):
             copies.append((old, _sealed_copy(tx, vault, primary, replica, version, key)))
     return copies
 

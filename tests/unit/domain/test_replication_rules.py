@@ -150,9 +150,10 @@ def test_a_primary_is_associated_with_one_replica_that_was_made_for_it():
 
 
 def test_only_what_is_associated_is_dissociated():
-    assert replication.require_associated(ENTRIES[1], ACROSS.arn) is ENTRIES[1]
-    text = refused(InvalidParameterException, replication.require_associated, None, ACROSS.arn)
-    assert text == f"The secret {ACROSS.arn} is not associated with this primary secret."
+    assert replication.require_associated(PLAIN, ENTRIES[1], ACROSS.arn) is ENTRIES[1]
+    for entry, arn in ((None, ACROSS.arn), (ENTRIES[0], ENTRIES[0].arn)):
+        text = refused(InvalidParameterException, replication.require_associated, PLAIN, entry, arn)
+        assert text == f"The secret {arn} is not associated with this primary secret."
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from strongroom.errors import AccessDeniedException
 from strongroom.policy.conditions import Context
 from strongroom.policy.decision import AccessRequest, decide_resource, judge
 from strongroom.policy.document import Policy, PolicyKind, parse_policy
-from strongroom.policy.evaluate import Decision, decide, require_allowed
+from strongroom.policy.evaluate import Decision, require_allowed
 from strongroom.policy.matching import PrincipalMatch, names_of
 
 OWNER, PARTNER, STRANGER = "123456789012", "444455556666", "777788889999"
@@ -72,9 +72,10 @@ def reason(*arguments: Any, **options: Any) -> str:
     return found.reason
 
 
-def test_without_policies_the_decision_is_the_door_s():
-    for principal in (root(), root(PARTNER), user(), user(account=PARTNER)):
-        assert decision(principal) == decide(principal, action=GET, resource_account=OWNER)
+def test_without_policies_only_the_owner_s_root_is_allowed():
+    assert reason(root()) == ""
+    assert reason(user()) == LACKS_IDENTITY
+    assert reason(root(PARTNER)) == reason(user(account=PARTNER)) == LACKS_RESOURCE
 
 
 def test_an_action_without_resource_is_one_in_the_caller_s_account():

@@ -341,6 +341,21 @@ def test_a_server_that_cannot_serve_is_alive_but_not_ready():
     )
 
 
+def test_readiness_is_asked_beside_the_loop():
+    asked: list[threading.Thread] = []
+    assert probe("/readyz", Probes(lambda: asked.append(threading.current_thread()))).status == 200
+    assert asked != [threading.main_thread()]
+
+
+def test_a_readiness_check_that_fails_unexpectedly_is_answered(caplog: Any):
+    def unready() -> str | None:
+        raise ValueError("hunter2")
+
+    failed = probe("/readyz", Probes(unready))
+    assert failed.fault == (500, "InternalServiceError")
+    assert b"hunter2" not in failed.body
+
+
 def test_metrics_are_shown_only_when_switched_on():
     assert probe("/metrics").body == b"core"
     metrics = Metrics()
