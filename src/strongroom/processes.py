@@ -269,7 +269,8 @@ class _Parent:
                     self._workers[reader].join()
         for process in self._workers.values():
             process.join()
-        if any(process.exitcode for process in self._workers.values()):
+        # A worker that was still starting ends by the signal itself; it has answered nobody.
+        if any(process.exitcode not in (0, -signal.SIGTERM) for process in self._workers.values()):
             sys.exit(1)
 
 
