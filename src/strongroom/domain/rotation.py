@@ -130,6 +130,11 @@ def require_role(requested: str | None, stored: str | None) -> str:
     return role
 
 
+def unsupported_type(secret_type: str) -> InvalidRequestException:
+    """The answer to RotateSecret for a Type that this server has no rotator for (ours)."""
+    return InvalidRequestException(f"Rotation of managed external secrets of type {secret_type} is not supported here.")
+
+
 def unresolved_version(stages: Stages) -> str | None:
     """Return the version whose rotation is neither complete nor abandoned, or None."""
     pending = stages.get(PENDING)

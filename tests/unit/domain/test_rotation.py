@@ -129,6 +129,12 @@ def test_an_external_secret_needs_a_role_once() -> None:
         rotation.require_role(None, None)
 
 
+def test_a_type_without_a_rotator_says_which() -> None:
+    error = rotation.unsupported_type("PaddleApiKey")
+    assert isinstance(error, InvalidRequestException)
+    assert "PaddleApiKey" in str(error)
+
+
 @pytest.mark.parametrize(
     ("stages", "unresolved"),
     [
