@@ -24,8 +24,8 @@ from strongroom.errors import OperatorError
 from strongroom.storage.base import Journal, StorageError, Transaction, WriteRequiredError
 from strongroom.storage.migrate import VERSION_TABLE, dialect_text, pending
 from strongroom.storage.rows import Params, Row
-from strongroom.storage.sql import load
-from strongroom.storage.transaction import SqlTransaction
+from strongroom.storage.sql import Query, load
+from strongroom.storage.transaction import Execute, SqlTransaction
 
 T = TypeVar("T")
 
@@ -70,6 +70,9 @@ class PostgresqlStorage:
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         return self._guarded(lambda: self._attempt(work, writable=False))
+
+    def look_up(self, work: Callable[[Transaction], T]) -> T:
+        return self._guarded(lambda: self._at_once(work))
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         return self._guarded(lambda: self._with_retries(work))
@@ -122,6 +125,10 @@ class PostgresqlStorage:
             connection.execute("COMMIT")
             return result
 
+    def _at_once(self, work: Callable[[Transaction], T]) -> T:
+        with self._pool.connection() as connection:
+            return work(SqlTransaction(_executor(connection), self._queries, writable=False))
+
     def _record(self, entries: list[bytes], *, durable: bool) -> None:
         if entries:
             if self._journal is None:
@@ -129,9 +136,9 @@ class PostgresqlStorage:
             self._journal(tuple(entries), durable)
 
 
-def _executor(connection: psycopg.Connection) -> Callable[[str, Params], list[Row]]:
-    def execute(text: str, params: Params) -> list[Row]:
-        cursor = connection.execute(text.encode(), params)
+def _executor(connection: psycopg.Connection) -> Execute:
+    def execute(query: Query, params: Params) -> list[Row]:
+        cursor = connection.execute(query.text.encode(), params)
         return cursor.fetchall() if cursor.description else []
 
     return execute

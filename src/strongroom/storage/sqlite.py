@@ -27,9 +27,9 @@ from strongroom.errors import OperatorError
 from strongroom.storage.base import Journal, StorageError, Transaction, WriteElsewhereError, WriteRequiredError
 from strongroom.storage.migrate import VERSION_TABLE, pending
 from strongroom.storage.rows import Params, Row
-from strongroom.storage.sql import load
+from strongroom.storage.sql import Query, load
 from strongroom.storage.sqlite_checkpoint import Checkpointer
-from strongroom.storage.transaction import SqlTransaction
+from strongroom.storage.transaction import Execute, SqlTransaction
 
 T = TypeVar("T")
 
@@ -44,6 +44,15 @@ BUSY_TIMEOUT_MS: Final = 10_000
 class _Call:
     work: Callable[[Transaction], Any]
     future: Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """A thread's own connection; one cursor serves all its statements, each read to its end at once."""
+
+    connection: apsw.Connection
+    cursor: apsw.Cursor
+    execute: Execute
 
 
 class SqliteStorage:
@@ -80,19 +89,24 @@ class SqliteStorage:
     def read(self, work: Callable[[Transaction], T]) -> T:
         if self._closed:
             raise _closed()
-        connection = self._reader()
-        tx = SqlTransaction(_executor(connection), self._queries, writable=False)
-        connection.execute("BEGIN")
+        reader = self._reader()
+        tx = SqlTransaction(reader.execute, self._queries, writable=False)
+        reader.cursor.execute("BEGIN")
         try:
             result = work(tx)
         except WriteRequiredError:
             tx.entries.clear()  # the call is repeated as a write, which journals it
             raise
         finally:
-            if connection.in_transaction:
-                connection.execute("COMMIT")
+            if reader.connection.in_transaction:
+                reader.cursor.execute("COMMIT")
             self._record(tx.entries, durable=False)
         return result
+
+    def look_up(self, work: Callable[[Transaction], T]) -> T:
+        if self._closed:
+            raise _closed()
+        return work(SqlTransaction(self._reader().execute, self._queries, writable=False))
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         return self.submit(work).result()
@@ -109,7 +123,7 @@ class SqliteStorage:
 
     def check(self) -> None:
         try:
-            self._reader().execute("SELECT 1 FROM schema_version").fetchall()
+            self._reader().cursor.execute("SELECT 1 FROM schema_version").fetchall()
         except apsw.Error as error:
             raise StorageError(f"{self.describe()}: {error}") from error
         if self._writer is not None and not self._writer.is_alive():
@@ -125,12 +139,14 @@ class SqliteStorage:
         if self._writer is not None:
             self._writer.join()
 
-    def _reader(self) -> apsw.Connection:
-        connection: apsw.Connection | None = getattr(self._readers, "connection", None)
-        if connection is None:
-            connection = self._readers.connection = _open(self._path)
+    def _reader(self) -> _Reader:
+        reader: _Reader | None = getattr(self._readers, "reader", None)
+        if reader is None:
+            connection = _open(self._path)
             connection.pragma("query_only", True)  # noqa: FBT003
-        return connection
+            cursor = connection.cursor()
+            reader = self._readers.reader = _Reader(connection, cursor, _executor(cursor))
+        return reader
 
     def _record(self, entries: Sequence[bytes], *, durable: bool) -> None:
         if entries:
@@ -139,7 +155,7 @@ class SqliteStorage:
             self._journal(entries, durable)
 
     def _write_batches(self, connection: apsw.Connection, checkpointer: Checkpointer) -> None:
-        tx_execute = _executor(connection)
+        tx_execute = _executor(connection.cursor())
         while (first := self._calls.get()) is not None:
             batch, last = self._gather(first)
             for call, result, error in self._commit(connection, tx_execute, batch):
@@ -165,7 +181,7 @@ class SqliteStorage:
         return batch, False
 
     def _commit(
-        self, connection: apsw.Connection, execute: Callable[[str, Params], list[Row]], batch: list[_Call]
+        self, connection: apsw.Connection, execute: Execute, batch: list[_Call]
     ) -> list[tuple[_Call, Any, BaseException | None]]:
         outcomes: list[tuple[_Call, Any, BaseException | None]] = []
         entries: list[bytes] = []
@@ -200,10 +216,10 @@ def _in_savepoint(
     return result, None
 
 
-def _executor(connection: apsw.Connection) -> Callable[[str, Params], list[Row]]:
-    def execute(text: str, params: Params) -> list[Row]:
+def _executor(cursor: apsw.Cursor) -> Execute:
+    def execute(query: Query, params: Params) -> list[Row]:
         try:
-            return connection.execute(text, params).fetchall()
+            return cursor.execute(query.text, query.bind(params)).fetchall()
         except apsw.Error as error:
             raise StorageError(f"{type(error).__name__}: {error}") from error
 
@@ -218,6 +234,8 @@ def _open(path: Path) -> apsw.Connection:
     try:
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        # One plan for all values: else a statement is compiled again whenever another value is bound to it.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)  # noqa: FBT003

@@ -12,7 +12,9 @@ from strongroom.domain.replication import Replica
 from strongroom.domain.secret import Secret, Version
 from strongroom.domain.timestamps import from_micros, to_days, to_micros
 from strongroom.storage.base import AccessKeyRow, Job, Tombstone, TrailHead, WrappedKey, WriteRequiredError
+from strongroom.storage.brought import Brought
 from strongroom.storage.rows import (
+    SECRET_COLUMNS,
     Params,
     Row,
     access_key_of,
@@ -26,10 +28,12 @@ from strongroom.storage.rows import (
     secret_params,
     version_of,
     version_params,
+    wrapped_key_of,
 )
+from strongroom.storage.sql import Queries, Query
 
 T = TypeVar("T")
-Execute = Callable[[str, Params], list[Row]]
+Execute = Callable[[Query, Params], list[Row]]
 
 _LISTING: Final = {
     SortBy.NAME: "list_by_name",
@@ -42,11 +46,12 @@ _LISTING: Final = {
 class SqlTransaction:
     """A `Transaction` over one open database transaction."""
 
-    def __init__(self, execute: Execute, queries: dict[str, str], *, writable: bool) -> None:
+    def __init__(self, execute: Execute, queries: Queries, *, writable: bool) -> None:
         self.writable = writable
         self.entries: list[bytes] = []
         self._execute = execute
-        self._queries = queries
+        self._queries = queries.writing if writable else queries.reading
+        self._brought = Brought()
 
     def journal(self, entry: bytes) -> None:
         self.entries.append(entry)
@@ -54,10 +59,10 @@ class SqlTransaction:
     # --- secrets
 
     def find_secret(self, account_id: str, region: str, name: str) -> Secret | None:
-        return self._one(secret_of, "find_secret", account_id=account_id, region=region, name=name)
+        return self._secret("find_secret", {"account_id": account_id, "region": region, "name": name})
 
     def find_secret_by_arn(self, account_id: str, region: str, arn: str) -> Secret | None:
-        return self._one(secret_of, "find_secret_by_arn", account_id=account_id, region=region, arn=arn)
+        return self._secret("find_secret_by_arn", {"account_id": account_id, "region": region, "arn": arn})
 
     def insert_secret(self, secret: Secret) -> None:
         self._change("insert_secret", secret_params(secret))
@@ -90,7 +95,12 @@ class SqlTransaction:
     # --- versions and their labels
 
     def find_version(self, secret: Secret, version_id: str) -> Version | None:
-        return self._one(version_of, "find_version", arn=secret.arn, version_id=version_id)
+        rows = self._run("find_version", {"arn": secret.arn, "version_id": version_id})
+        if not rows:
+            return None
+        if not self.writable:
+            self._brought.keys_of(rows[0])
+        return version_of(rows[0])
 
     def list_versions(self, secret: Secret) -> list[Version]:
         return [version_of(row) for row in self._run("list_versions", {"arn": secret.arn})]
@@ -117,7 +127,8 @@ class SqlTransaction:
         self._change("delete_versions", {"arn": secret.arn})
 
     def stages(self, secret: Secret) -> dict[str, str]:
-        return dict(self._run("stages", {"arn": secret.arn}))
+        known = self._brought.stages.get(secret.arn)
+        return dict(self._run("stages", {"arn": secret.arn}) if known is None else known)
 
     def stages_of_many(self, secrets: Sequence[Secret]) -> dict[str, dict[str, str]]:
         return {secret.arn: self.stages(secret) for secret in secrets}
@@ -153,7 +164,8 @@ class SqlTransaction:
         self._change("delete_replica", {"arn": primary_arn, "replica_arn": replica_arn})
 
     def policies(self, secret: Secret) -> dict[str, str]:
-        return dict(self._run("list_policies", {"arn": secret.arn}))
+        known = self._brought.policies.get(secret.arn)
+        return dict(self._run("list_policies", {"arn": secret.arn}) if known is None else known)
 
     def put_policy(self, secret: Secret, name: str, document: str) -> None:
         params: Params = {"account_id": secret.account_id, "region": secret.region, "arn": secret.arn}
@@ -168,6 +180,9 @@ class SqlTransaction:
     # --- keys
 
     def find_kms_key(self, account_id: str, region: str, key_id: str) -> KmsKey | None:
+        known = self._brought.kms_keys.get((account_id, region, key_id))
+        if known is not None:
+            return known
         return self._one(kms_key_of, "find_kms_key", account_id=account_id, region=region, key_id=key_id)
 
     def find_kms_alias(self, account_id: str, region: str, alias: str) -> str | None:
@@ -193,12 +208,15 @@ class SqlTransaction:
         self._change("insert_kms_alias", {"account_id": account_id, "region": region, "alias": alias, "key_id": key_id})
 
     def find_backing_key(self, account_id: str, region: str, key_id: str, version: int) -> WrappedKey | None:
+        known = self._brought.backing_keys.get((account_id, region, key_id, version))
+        if known is not None:
+            return known
         return self._one(
-            _wrapped_key, "find_backing_key", account_id=account_id, region=region, key_id=key_id, version=version
+            wrapped_key_of, "find_backing_key", account_id=account_id, region=region, key_id=key_id, version=version
         )
 
     def list_terms(self) -> list[WrappedKey]:
-        return [_wrapped_key(row) for row in self._run("list_terms", {})]
+        return [wrapped_key_of(row) for row in self._run("list_terms", {})]
 
     def insert_term(self, term: WrappedKey, now: datetime) -> None:
         self._change(
@@ -307,9 +325,15 @@ class SqlTransaction:
     # --- the one way down
 
     def _run(self, name: str, params: Params) -> list[Row]:
-        queries = self._queries
-        text = queries.get(name + " for update") if self.writable else None
-        return self._execute(queries[name] if text is None else text, params)
+        return self._execute(self._queries[name], params)
+
+    def _secret(self, name: str, params: Params) -> Secret | None:
+        rows = self._run(name, params)
+        if not rows:
+            return None
+        if not self.writable:
+            self._brought.facts_of(rows[0])
+        return secret_of(rows[0][:SECRET_COLUMNS])
 
     def _change(self, name: str, params: Params) -> list[Row]:
         if not self.writable:
@@ -317,16 +341,12 @@ class SqlTransaction:
         return self._run(name, params)
 
     def _one(self, record_of: Callable[[Row], T], query: str, **params: str | int) -> T | None:
-        rows = self._run(query, dict(params))
+        rows = self._run(query, params)
         return record_of(rows[0]) if rows else None
 
 
 def _text(row: Row) -> str:
     return str(row[0])
-
-
-def _wrapped_key(row: Row) -> WrappedKey:
-    return WrappedKey(int(row[0]), bytes(row[1]), str(row[2]))
 
 
 def _tombstone(row: Row) -> Tombstone:

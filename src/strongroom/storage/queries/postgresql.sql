@@ -1,3 +1,13 @@
+-- fragment secret_facts --
+{secret_columns},
+(SELECT COALESCE(json_object_agg(label, version_id), '{{}}')::text FROM stages WHERE stages.arn = secrets.arn),
+(SELECT COALESCE(json_object_agg(policy_name, document), '{{}}')::text FROM resource_policies
+WHERE resource_policies.arn = secrets.arn)
+
+-- fragment key_of_version --
+kms_keys.account_id = versions.account_id AND kms_keys.region = versions.region
+AND kms_keys.key_id = right(versions.key_arn, 36)
+
 -- find_secret for update --
 -- A writer holds the secret's row until it commits: changes of one secret are made one after the other
 SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region AND name = :name FOR UPDATE

@@ -2,12 +2,23 @@
 account_id, region, name, arn, created_at, last_changed_at, description, kms_key_id, tags, last_accessed_on,
 deleted_at, purge_at, owning_service, primary_region, type, revision, cross_account_primary, rotation
 
+-- fragment secret_facts --
+{secret_columns},
+(SELECT json_group_object(label, version_id) FROM stages WHERE stages.arn = secrets.arn),
+(SELECT json_group_object(policy_name, document) FROM resource_policies WHERE resource_policies.arn = secrets.arn)
+
 -- find_secret --
--- A secret by its exact name
+-- A secret by its exact name, with its labels and policies
+SELECT {secret_facts} FROM secrets WHERE account_id = :account_id AND region = :region AND name = :name
+
+-- find_secret for update --
 SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region AND name = :name
 
 -- find_secret_by_arn --
--- A secret by its complete ARN, in the caller's own place only
+-- A secret by its complete ARN, in the caller's own place only, with its labels and policies
+SELECT {secret_facts} FROM secrets WHERE arn = :arn AND account_id = :account_id AND region = :region
+
+-- find_secret_by_arn for update --
 SELECT {secret_columns} FROM secrets WHERE arn = :arn AND account_id = :account_id AND region = :region
 
 -- insert_secret --
