@@ -10,7 +10,7 @@ Refused, whoever asks:
 * a header name with an underscore (some readers take it for a hyphen) or with a byte no name may have;
 * a control byte in a header value;
 * bytes beyond ASCII where a signature is concerned: Authorization, dates, token, target, Host;
-* more than 100 headers.
+* more than 100 headers. How long headers and body may be stands here too; who reads them keeps to it.
 
 The reasons name the rule and never repeat what was sent.
 """
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from strongroom.errors import (
     BadRequestException,
+    RequestEntityTooLargeException,
     RequestHeaderFieldsTooLargeException,
     RequestTimeoutException,
     ServiceError,
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_HEADERS: Final = 100
+MAX_HEAD_BYTES: Final = 65_536
+"""Request line and headers together."""
+
+MAX_BODY_BYTES: Final = 1_048_576
+"""A value of 65,536 characters, each escaped in six bytes, fits more than twice."""
 
 _VERSIONS: Final = ("1.1", "1.0")
 _BAD_REQUEST: Final = 400
@@ -38,6 +44,7 @@ _HEADER_FIELDS_TOO_LARGE: Final = 431
 _ERRORS: Final[dict[int, type[ServiceError]]] = {
     400: BadRequestException,
     408: RequestTimeoutException,
+    413: RequestEntityTooLargeException,
     431: RequestHeaderFieldsTooLargeException,
 }
 _NAME_BYTES: Final = (string.ascii_lowercase + string.digits + "!#$%&'*+-.^`|~").encode()
@@ -59,6 +66,14 @@ class HttpRefused(Exception):
     def error(self) -> ServiceError:
         """The refusal as an error of the API."""
         return _ERRORS[self.status](self.reason)
+
+
+def head_too_large() -> HttpRefused:
+    return HttpRefused(431, f"Request line and headers must not exceed {MAX_HEAD_BYTES} bytes.")
+
+
+def body_too_large() -> HttpRefused:
+    return HttpRefused(413, f"The request body is longer than {MAX_BODY_BYTES} bytes.")
 
 
 def check(
