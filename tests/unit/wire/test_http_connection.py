@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ import pytest
 from strongroom.wire import http_protocol
 from strongroom.wire.core import Answer, HttpRequest, Pending
 from strongroom.wire.http_guard import MAX_BODY_BYTES
+from support.certificates import make_certificate
 from support.edge_server import (
     PATIENCE,
     UUID,
@@ -30,6 +33,7 @@ from support.edge_server import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 CHUNKED = b"transfer-encoding: chunked"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -490,3 +494,58 @@ def test_the_server_stops_while_clients_come_and_go(stopping: EdgeServer):
     for visitor in visitors:
         visitor.join()
     eventually(lambda: not stopping.connections)
+
+
+# TLS
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def secure(request: pytest.FixtureRequest, held: Held, tmp_path: Path) -> Iterator[EdgeServer]:
+    certificate, key = make_certificate(tmp_path)
+    files = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
+    with edge_server(request.param, Core(held), timeout_keep_alive=60, timeout_graceful_shutdown=60, **files) as one:
+        yield one
+
+
+@contextmanager
+def connected_securely(port: int) -> Iterator[Connection]:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = Connection(port)
+    connection.socket = context.wrap_socket(connection.socket)
+    with connection.socket:
+        yield connection
+
+
+def test_requests_over_tls_are_answered_and_know_its_version(secure: EdgeServer):
+    with connected_securely(secure.port) as connection:
+        for target in (b"/", b"/slow", b"/large"):
+            connection.send(request(target=target))
+            assert connection.receive().status == 200
+        connection.send(request(b"connection: close"))
+        assert connection.receive().headers["connection"] == "close"
+        assert connection.is_closed()
+    assert {got.tls_version for got in secure.core.requests} == {"TLSv1.3"}
+    assert {got.source_ip for got in secure.core.requests} == {"127.0.0.1"}
+
+
+def test_refusals_over_tls_reach_the_client_though_it_sends_on(monkeypatch: pytest.MonkeyPatch, secure: EdgeServer):
+    monkeypatch.setattr(http_protocol, "LINGER", 0.5)
+    with connected_securely(secure.port) as connection:
+        connection.send(b"?\r\n\r\n")
+        assert_refused(connection, 400, "BadRequestException")
+    with connected_securely(secure.port) as connection:
+        connection.send(request(body=b"x" * 3_000_000))
+        assert_refused(connection, 413, "RequestEntityTooLargeException")
+
+
+def test_idle_connections_with_tls_do_not_hold_up_the_server(secure: EdgeServer):
+    with connected_securely(secure.port) as idle, connected_securely(secure.port) as fresh:
+        idle.send(request())
+        idle.receive()
+        eventually(lambda: len(secure.connections) == 2)
+        began = time.monotonic()
+        secure.stop()  # neither client reads, so neither would answer a farewell
+        eventually(lambda: not secure.connections)
+        assert time.monotonic() - began < 2
+        assert not fresh.buffer
