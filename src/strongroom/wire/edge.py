@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
@@ -33,6 +34,8 @@ CLOSE: Final = (b"Connection", b"close")
 """The header of an answer that is the last on its connection."""
 
 READINESS: Final = "/readyz"
+
+logger = logging.getLogger(__name__)
 
 
 class Forwarder(Protocol):
@@ -213,8 +216,11 @@ class _Arrivals:
                 answer = finish(future)
             except Exception as error:  # noqa: BLE001 - the others are owed theirs
                 answer = self._refused(error)
-            if answer is not None:
-                client.respond(answer)
+            try:
+                if answer is not None:
+                    client.respond(answer)
+            except Exception:
+                logger.exception("An answer did not reach its client")
 
 
 @dataclass(slots=True)

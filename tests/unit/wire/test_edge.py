@@ -225,6 +225,24 @@ def test_calls_that_complete_from_many_threads_are_all_answered():
         assert asyncio.run(main()) == [str(number).encode() for number in range(500)]
 
 
+def test_a_client_that_fails_to_take_its_answer_costs_nobody_theirs(caplog: Any):
+    class Failing(Waiting):
+        def respond(self, answer: Answer) -> None:
+            raise RuntimeError("gone")
+
+    future: Future[None] = Future()
+
+    async def main() -> None:
+        edge, last = make_edge(Core(lambda _: Pending(future, lambda _: Answer(200, [], b"")))), Waiting()
+        for client in (Failing(), last):
+            edge.begin(read(), client)
+        future.set_result(None)
+        await last.answer()
+
+    asyncio.run(main())
+    assert "did not reach its client" in caplog.text
+
+
 def test_a_call_that_completes_after_the_loop_was_closed_disturbs_nobody(caplog: Any):
     future: Future[None] = Future()
     edge, client = make_edge(Core(lambda _: Pending(future, lambda _: Answer(200, [], b"")))), Waiting()
