@@ -108,7 +108,9 @@ def open_node(
     metrics = Metrics()
     storage = open_storage(config, writes=worker == 0 or config.database is not None, metrics=metrics)
     try:
-        return _assemble(config, storage, metrics, worker, forwarder, clock or SystemClock(), entropy or SystemEntropy())
+        return _assemble(
+            config, storage, metrics, worker, forwarder, clock or SystemClock(), entropy or SystemEntropy()
+        )
     except BaseException:
         storage.close()
         raise
@@ -128,7 +130,7 @@ def _assemble(
     storage.attach_journal(trail.append)
     name = node_id(config, entropy)
     vault = Vault(keyring, entropy, metrics)
-    handlers = purge.handlers(metrics) | replicate.handlers(vault)
+    handlers = purge.handlers() | replicate.handlers(vault)
     runner = Runner(storage, handlers, clock, metrics, owner=f"{name}/{worker}")
     service = Service(
         storage=storage,

@@ -16,6 +16,7 @@ from strongroom.operations.call import PURGE_JOB
 from strongroom.workers import purge
 from strongroom.workers.runner import LEASE, OvertakenError, Runner
 from support.deployment import token
+from support.storages import claim_one
 
 WINDOW = timedelta(days=7)
 EVENTS = ("StartSecretVersionDelete", "EndSecretVersionDelete")
@@ -39,14 +40,14 @@ def exists(deployment, arn):
 
 
 def run_handler(deployment, job, now=None):
-    handler = purge.handlers(Metrics())[PURGE_JOB]
+    handler = purge.handlers()[PURGE_JOB]
     now = now or deployment.clock.now()
     deployment.node.storage.write(lambda tx: handler(tx, job, now))
 
 
 def claim(deployment, lease=LEASE):
     now = deployment.clock.now()
-    return deployment.node.storage.write(lambda tx: tx.claim_job("test", now, now + lease))
+    return deployment.node.storage.write(lambda tx: claim_one(tx, "test", now, now + lease))
 
 
 def events(deployment):
@@ -89,7 +90,7 @@ def test_a_purge_that_crashed_before_its_commit_writes_events_with_the_same_ids(
         pass
 
     def crash_at_the_end(tx):
-        purge.handlers(Metrics())[PURGE_JOB](tx, job, deployment.clock.now())
+        purge.handlers()[PURGE_JOB](tx, job, deployment.clock.now())
         raise Crashed
 
     with pytest.raises(Crashed):
@@ -224,7 +225,7 @@ def test_a_forced_deletion_races_with_puts_and_nothing_half_remains(deployment):
 def test_two_runners_purge_each_secret_once(deployment):
     arns = [schedule(deployment, f"app/{number}") for number in range(12)]
     deployment.clock.advance(WINDOW)
-    handlers = purge.handlers(Metrics())
+    handlers = purge.handlers()
     runners = [
         Runner(deployment.node.storage, handlers, deployment.clock, Metrics(), owner=f"node/{number}")
         for number in range(2)

@@ -11,9 +11,10 @@ Strings are UTF-8, as the connection is told. Columns are BIGINT, TEXT and BYTEA
 from __future__ import annotations
 
 import re
+import select
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import psycopg
 from psycopg import pq
@@ -25,6 +26,8 @@ _INT8: Final = 20
 _BYTEA: Final = 17
 _INTEGERS: Final = {20, 21, 23}
 _PARAMETER: Final = re.compile(r"%\(([a-z_]+)\)s")
+_OPEN: Final = {pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR}
+_NULL: Final[bytes] = cast("bytes", None)  # psycopg's stubs forget that libpq takes None for NULL
 _SUCCESS: Final = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
 
 
@@ -41,11 +44,14 @@ class _Statement:
 class Session:
     """One connection's statements. For one thread at a time; lives as long as the connection."""
 
-    def __init__(self, connection: psycopg.Connection) -> None:
-        self._connection = connection
-        self._libpq = connection.pgconn
+    def __init__(self, libpq: pq.abc.PGconn) -> None:
+        self._libpq = libpq
+        self._readable = select.poll()
+        self._readable.register(libpq.socket, select.POLLIN)
+        self._usable = select.poll()
+        self._usable.register(libpq.socket, select.POLLIN | select.POLLOUT)
         self._statements: dict[str, _Statement] = {}
-        self._waiting: list[tuple[_Statement, list[bytes | None]]] = []
+        self._waiting: list[tuple[_Statement, list[bytes]]] = []
 
     def execute(self, text: str, params: Params) -> list[Row]:
         """Run a statement with parameters written `%(name)s` and return its rows.
@@ -72,19 +78,23 @@ class Session:
             self._run_waiting()
 
     def begin(self, text: str) -> None:
-        """Open a transaction, together with its first statement; what an earlier one left waiting is forgotten."""
+        """Open a transaction: it begins with its first statement, and never if there is none."""
         self._waiting.clear()
         self.execute(text, {})
 
-    def end(self, text: str) -> None:
-        """Run COMMIT or ROLLBACK and what still waits before it."""
-        self.execute(text, {})
-        self._run_waiting()
+    def commit(self) -> None:
+        """Commit, and return when it is done. Raises psycopg.Error if anything of the transaction failed."""
+        if self._libpq.transaction_status == pq.TransactionStatus.IDLE and len(self._waiting) == 1:
+            self._waiting.clear()
+            return
+        self.execute("COMMIT", {})
+        if self._run_waiting().command_status != b"COMMIT":
+            raise psycopg.OperationalError("the transaction was rolled back")
 
-    def abandon(self) -> None:
-        """Roll back, without what waits. A connection that is broken has rolled back by itself."""
+    def roll_back(self) -> None:
+        """Undo the transaction. A connection that is lost has done so by itself."""
         self._waiting.clear()
-        if self._libpq.transaction_status != pq.TransactionStatus.IDLE:
+        if self._libpq.transaction_status in _OPEN:
             self._require_success(self._libpq.exec_(b"ROLLBACK"))
 
     def _prepare(self, text: str) -> _Statement:
@@ -120,6 +130,9 @@ class Session:
         for statement, values in waiting:
             libpq.send_query_prepared(statement.name, values, statement.formats, _BINARY)
         libpq.pipeline_sync()
+        while libpq.flush():  # what is long is taken bit by bit, while answers may come already
+            self._usable.poll()
+            libpq.consume_input()
         results = self._results(len(waiting))
         libpq.exit_pipeline_mode()
         for result in results:
@@ -129,6 +142,9 @@ class Session:
     def _results(self, count: int) -> list[pq.abc.PGresult]:
         results: list[pq.abc.PGresult] = []
         while True:
+            while self._libpq.is_busy():  # get_result would wait with the interpreter's lock held
+                self._readable.poll()
+                self._libpq.consume_input()
             result = self._libpq.get_result()
             if result is None:  # ends a statement's results; where there are none at all, the connection is gone
                 if self._libpq.status != pq.ConnStatus.OK:
@@ -156,9 +172,9 @@ def _error_of(result: pq.abc.PGresult) -> psycopg.Error:
         return psycopg.DatabaseError(message)
 
 
-def _encoded(value: Any, type_: int) -> bytes | None:
+def _encoded(value: Any, type_: int) -> bytes:
     if value is None:
-        return None
+        return _NULL
     if type_ == _INT8:
         return int(value).to_bytes(8, "big", signed=True)
     return bytes(value) if type_ == _BYTEA else str(value).encode()

@@ -24,6 +24,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from strongroom.errors import OperatorError
+from strongroom.metrics import Metrics
 from strongroom.storage.base import Journal, StorageError, Transaction, WriteElsewhereError, WriteRequiredError
 from strongroom.storage.migrate import VERSION_TABLE, pending
 from strongroom.storage.rows import Params, Row
@@ -51,10 +52,12 @@ class SqliteStorage:
 
     reads_inline = True
     pool_size = 1
+    slice_size = 64
 
-    def __init__(self, path: Path, *, writes: bool = True) -> None:
+    def __init__(self, path: Path, *, writes: bool = True, metrics: Metrics | None = None) -> None:
         """Open the file, and with `writes` bring its schema up to date and start the writer."""
         self._path = path
+        self._metrics = metrics or Metrics()
         self._queries = load("sqlite")
         self._readers = threading.local()
         self._journal: Journal | None = None
@@ -183,6 +186,8 @@ class SqliteStorage:
             failure = StorageError(f"{type(error).__name__}: {error}")
             failure.__cause__ = error
             return [(call, None, failure) for call in batch]
+        self._metrics.increment("commits_total")
+        self._metrics.increment("committed_calls_total", by=sum(error is None for _, _, error in outcomes))
         return outcomes
 
 
