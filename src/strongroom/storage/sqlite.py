@@ -7,7 +7,8 @@ Why it is safe:
 - The journal entries of a batch are written, and made durable, before its COMMIT. If the journal refuses
   them the whole batch is rolled back.
 - BEGIN IMMEDIATE: the writer never upgrades a read snapshot (that would fail with SQLITE_BUSY).
-- secure_delete overwrites freed pages. Checkpoints run on their own thread, off the commit path.
+- secure_delete overwrites freed pages. Checkpoints run on their own thread, off the commit path; after
+  wrapped keys were deleted or replaced they erase the log too.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ BUSY_TIMEOUT_MS: Final = 10_000
 """How long a statement waits for another process, such as a command-line tool, to end its write."""
 
 
+_ERASING: Final = ("delete_wrapped_keys", "put_version")
+"""Queries after which an old wrapped key lies in the log and nowhere else."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Call:
     work: Callable[[Transaction], Any]
@@ -68,7 +73,7 @@ class SqliteStorage:
         if writes:
             connection = _open(path)
             _migrate(connection)
-            checkpointer = Checkpointer(connection, lambda: _open(path))
+            checkpointer = Checkpointer(connection, lambda: _open(path), busy_timeout_ms=BUSY_TIMEOUT_MS)
             self._writer = threading.Thread(
                 target=self._write_batches, args=(connection, checkpointer), name="sqlite-writer"
             )
@@ -142,13 +147,13 @@ class SqliteStorage:
             self._journal(entries, durable)
 
     def _write_batches(self, connection: apsw.Connection, checkpointer: Checkpointer) -> None:
-        tx_execute = _executor(connection)
+        watched = _Watched(_executor(connection), {self._queries[name] for name in _ERASING})
         while (first := self._calls.get()) is not None:
             batch, last = self._gather(first)
-            for call, result, error in self._commit(connection, tx_execute, batch):
+            for call, result, error in self._commit(connection, watched.execute, batch):
                 with contextlib.suppress(Exception):  # one caller gone must not silence the others
                     call.future.set_result(result) if error is None else call.future.set_exception(error)
-            checkpointer.after_commit()
+            checkpointer.after_commit(erases=watched.ran())
             if last:
                 break
         connection.close()
@@ -189,6 +194,25 @@ class SqliteStorage:
         self._metrics.increment("commits_total")
         self._metrics.increment("committed_calls_total", by=sum(error is None for _, _, error in outcomes))
         return outcomes
+
+
+class _Watched:
+    """Runs statements and remembers whether certain ones were among them."""
+
+    def __init__(self, execute: Callable[[str, Params], list[Row]], watched: set[str]) -> None:
+        self._execute = execute
+        self._watched = watched
+        self._ran = False
+
+    def execute(self, text: str, params: Params) -> list[Row]:
+        if text in self._watched:
+            self._ran = True
+        return self._execute(text, params)
+
+    def ran(self) -> bool:
+        """Tell whether one ran since this was last asked."""
+        ran, self._ran = self._ran, False
+        return ran
 
 
 def _in_savepoint(

@@ -8,8 +8,9 @@ Rules:
   and one that fails takes nothing from the others.
 - Half a slice is what has been due longest, half what fell due last. So however long the backlog is, a
   secret deleted by force is purged with the next slice, and nothing waits for ever.
-- A slice is as large as fits into `SLICE_SECONDS`, waiting for callers included, and is followed by a pause
-  as long as it took: a backlog of purges takes half of the database at most, and never much of it at once.
+- A slice is as large as fits into `SLICE_SECONDS` of work in the database, the wait for its disk left out
+  because callers share it, and is followed by a pause as long as that work: a backlog of purges takes half of
+  the database at most, and never much of it at once.
 - A worker that starts lets go of what it held when it was killed: nobody else bears its name.
 - A job that fails is tried again later, waiting twice as long each time, up to five minutes.
 - What a job counts is counted when it is committed, once.
@@ -35,7 +36,7 @@ MIN_SLICE: Final = 2
 """One job from either end."""
 
 SLICE_SECONDS: Final = 0.01
-"""How long callers may have to wait for the jobs of one slice."""
+"""How long the jobs of one slice may keep callers from the database."""
 
 WAKE_PAUSE_SECONDS: Final = 0.02
 """Pause after a wake, so that calls that change something cause fifty looks a second at most."""
@@ -114,8 +115,7 @@ class Runner:
             if not jobs:
                 break
             claimed += len(jobs)
-            self._perform(jobs, now)
-            took = (self._clock.now() - now).total_seconds()
+            took = self._perform(jobs, now).total_seconds()
             self._slice = next_slice(self._slice, took, self._storage.slice_size)
             if self._thread.is_alive():
                 self._stopping.wait(min(max(took, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS))
@@ -130,11 +130,14 @@ class Runner:
 
         return self._storage.write(claim)
 
-    def _perform(self, jobs: list[Job], now: datetime) -> None:
+    def _perform(self, jobs: list[Job], now: datetime) -> timedelta:
+        """Run jobs, and return how long they worked."""
+        work = timedelta(0)
         performed = [(job, self._storage.submit(lambda tx, job=job: self._work(tx, job, now))) for job in jobs]  # type: ignore[misc]
         for job, outcome in performed:
             try:
-                done = outcome.result() or {}
+                done, took = outcome.result()
+                work += took
             except OvertakenError:
                 logger.warning("Job %s of %s was taken over by another worker", job.kind, job.subject)
             except Exception as error:
@@ -145,9 +148,12 @@ class Runner:
             else:
                 for counter, count in done.items():
                     self._metrics.increment(counter, by=count)
+        return work
 
-    def _work(self, tx: Transaction, job: Job, now: datetime) -> Done | None:
-        return self._handlers[job.kind](tx, job, now)
+    def _work(self, tx: Transaction, job: Job, now: datetime) -> tuple[Done, timedelta]:
+        began = self._clock.now()
+        done = self._handlers[job.kind](tx, job, now) or {}
+        return done, self._clock.now() - began
 
     def _run(self) -> None:
         self._try(self._release)
