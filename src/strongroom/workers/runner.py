@@ -32,8 +32,8 @@ from strongroom.storage.base import Job, Storage, Transaction
 LEASE: Final = timedelta(seconds=60)
 POLL_SECONDS: Final = 1.0
 MAX_RETRY_DELAY: Final = timedelta(minutes=5)
-MIN_SLICE: Final = 2
-"""One job from either end."""
+MIN_SLICE: Final = 16
+"""Below this a slice costs its two commits and little else."""
 
 SLICE_SECONDS: Final = 0.01
 """How long the jobs of one slice may keep callers from the database."""
@@ -70,7 +70,7 @@ def retry_delay(attempts: int) -> timedelta:
 def next_slice(size: int, took: float, most: int) -> int:
     """Return how many jobs the next slice has, after one of `size` that took so many seconds; at most `most`."""
     if took > SLICE_SECONDS:
-        return max(MIN_SLICE, size // 2)
+        return max(min(MIN_SLICE, most), size // 2)
     return min(most, size + max(1, size // 4))
 
 
@@ -85,7 +85,7 @@ class Runner:
         self._clock = clock
         self._metrics = metrics
         self._owner = owner
-        self._slice = MIN_SLICE
+        self._slice = min(MIN_SLICE, storage.slice_size)
         self._changed = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs")

@@ -272,10 +272,10 @@ def test_the_thread_outlives_a_database_that_cannot_be_read(runner, storage, wor
 
 def test_a_slice_takes_from_both_ends_of_a_backlog(runner, storage, work, monkeypatch):
     """What fell due last, such as a deletion by force, does not wait behind what has been due for long."""
-    put(storage, *(f"{number:02d}" for number in range(40)), run_at=NOW - SECOND)
+    put(storage, *(f"{number:02d}" for number in range(4 * MIN_SLICE)), run_at=NOW - SECOND)
     put(storage, "forced", run_at=NOW)
-    assert runner.run_due() == 41
-    assert "forced" in [subject for subject, _ in work.runs[:2]]
+    assert runner.run_due() == 4 * MIN_SLICE + 1
+    assert "forced" in [subject for subject, _ in work.runs[:MIN_SLICE]]
     assert work.runs[0][0] == "00"
     assert jobs(storage) == []
 
@@ -330,4 +330,4 @@ def test_slices_grow_while_they_are_quick_and_shrink_when_callers_would_wait():
     assert sizes == sorted(sizes)
     sizes = [size := next_slice(size, SLICE_SECONDS * 2, most) for _ in range(30)]
     assert sizes[-1] == MIN_SLICE
-    assert next_slice(MIN_SLICE, 0, MIN_SLICE) == MIN_SLICE
+    assert next_slice(4, SLICE_SECONDS * 2, 4) == 4, "where calls run side by side, few are submitted together"
