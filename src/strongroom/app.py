@@ -79,13 +79,13 @@ class Node:
         self.trail.close()
 
 
-def open_storage(config: Config, *, writes: bool = True) -> Storage:
+def open_storage(config: Config, *, writes: bool = True, metrics: Metrics | None = None) -> Storage:
     """Open the configured database; with `writes` its schema is brought up to date."""
     if config.database is not None:
         from strongroom.storage.postgresql import PostgresqlStorage  # noqa: PLC0415 - its driver takes long to load
 
-        return PostgresqlStorage(config.database)
-    return SqliteStorage(config.database_path, writes=writes)
+        return PostgresqlStorage(config.database, metrics=metrics)
+    return SqliteStorage(config.database_path, writes=writes, metrics=metrics)
 
 
 def open_access_keys(storage: Storage, keyring: Keyring, entropy: Entropy | None = None) -> AccessKeys:
@@ -105,23 +105,32 @@ def open_node(
     entropy: Entropy | None = None,
 ) -> Node:
     """Put a process together. Worker 0 writes; on SQLite the others forward what writes to it."""
-    storage = open_storage(config, writes=worker == 0 or config.database is not None)
+    metrics = Metrics()
+    storage = open_storage(config, writes=worker == 0 or config.database is not None, metrics=metrics)
     try:
-        return _assemble(config, storage, worker, forwarder, clock or SystemClock(), entropy or SystemEntropy())
+        return _assemble(
+            config, storage, metrics, worker, forwarder, clock or SystemClock(), entropy or SystemEntropy()
+        )
     except BaseException:
         storage.close()
         raise
 
 
 def _assemble(
-    config: Config, storage: Storage, worker: int, forwarder: Forwarder | None, clock: Clock, entropy: Entropy
+    config: Config,
+    storage: Storage,
+    metrics: Metrics,
+    worker: int,
+    forwarder: Forwarder | None,
+    clock: Clock,
+    entropy: Entropy,
 ) -> Node:
     keyring = load_keyring(config, storage, clock, entropy)
-    trail = open_trail(config, keyring, f"trail-{worker}", clock.now(), entropy)
+    trail = open_trail(config, keyring, f"trail-{worker}", clock.now(), entropy, metrics=metrics)
     storage.attach_journal(trail.append)
-    metrics, name = Metrics(), node_id(config, entropy)
+    name = node_id(config, entropy)
     vault = Vault(keyring, entropy, metrics)
-    handlers = purge.handlers(metrics) | replicate.handlers(vault)
+    handlers = purge.handlers() | replicate.handlers(vault)
     runner = Runner(storage, handlers, clock, metrics, owner=f"{name}/{worker}")
     service = Service(
         storage=storage,
@@ -151,11 +160,18 @@ def _assemble(
 
 
 def open_trail(
-    config: Config, keyring: Keyring, name: str, now: datetime, entropy: Entropy, *, waits: bool = False
+    config: Config,
+    keyring: Keyring,
+    name: str,
+    now: datetime,
+    entropy: Entropy,
+    *,
+    waits: bool = False,
+    metrics: Metrics | None = None,
 ) -> Trail:
     """Open a trail of this data directory; what a crash had torn is cut off, and the trail says so."""
     path = config.audit_dir / f"{name}.jsonl"
-    trail = Trail(path, keyring.derive(AUDIT_KEY_LABEL), keyring.active_term, waits=waits)
+    trail = Trail(path, keyring.derive(AUDIT_KEY_LABEL), keyring.active_term, waits=waits, metrics=metrics)
     if trail.torn_bytes:
         details = {"Trail": name, "TornBytes": trail.torn_bytes}
         event_id = ids.random_uuid(entropy)

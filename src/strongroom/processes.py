@@ -3,7 +3,8 @@
 Rules:
 - The parent binds one listening socket for each worker, all on one port; the kernel spreads connections.
 - SIGTERM and SIGINT drain: stop accepting, finish what is under way, flush, exit 0.
-- A worker that ends unasked is started again, after a pause that doubles while it keeps failing.
+- A worker that ends unasked is started again, after a pause that doubles while it keeps failing. The others
+  go on meanwhile, and are started again when it is their turn.
 - On SQLite worker 0 writes; the others hand it what writes over a socket in the data directory.
 """
 
@@ -19,11 +20,12 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import uvicorn
 
@@ -37,14 +39,20 @@ BACKLOG: Final = 2_048
 KEEP_ALIVE_SECONDS: Final = 75
 """Idle time after which a connection is closed; longer than load balancers' usual 60."""
 
+FIRST_RESTART_DELAY_S: Final = 0.1
 MAX_RESTART_DELAY_S: Final = 30.0
 STEADY_AFTER_S: Final = 60.0
+"""A worker that ran this long is started again as soon as the first time."""
+
+WATCH_EVERY_S: Final = 0.2
 
 MAX_SOCKET_PATH: Final = 100
 """Bytes that a Unix socket's path may have everywhere; the systems' own limits are 103 and more."""
 
 HOPELESS: Final = os.EX_CONFIG
 """Exit status of a worker that an operator must help; starting it again would not."""
+
+WorkerMain: TypeAlias = Callable[[Config, socket.socket, int, Event, int], None]
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -114,7 +122,7 @@ def serve(config: Config, listeners: list[socket.socket], on_ready: Callable[[],
     else:
         if _forwards(config):
             _require_short_path(_socket_path(config))
-        _Parent(config, listeners).run(on_ready)
+        _Parent(config, listeners, _worker_main).run(on_ready)
 
 
 def _forwards(config: Config) -> bool:
@@ -200,78 +208,90 @@ def _uvicorn_config(config: Config, node: Node) -> uvicorn.Config:
     )
 
 
-class _Parent:
-    """Keeps the workers of a server alive."""
+class _Worker:
+    """One worker of the parent: its process, and when it is to be started again."""
 
-    def __init__(self, config: Config, listeners: list[socket.socket]) -> None:
+    def __init__(self, ready: Event) -> None:
+        self.ready = ready
+        self.process: BaseProcess | None = None
+        self.started_at = 0.0
+        self.due_at: float | None = 0.0
+        self.delay = FIRST_RESTART_DELAY_S
+
+    def ended(self, now: float) -> float:
+        """Plan the next start after an end at `now`, and return in how many seconds it is: later each time, but
+        soon again for one that had worked for long.
+        """
+        if now - self.started_at >= STEADY_AFTER_S:
+            self.delay = FIRST_RESTART_DELAY_S
+        delay, self.delay = self.delay, min(self.delay * 2, MAX_RESTART_DELAY_S)
+        self.process, self.due_at = None, now + delay
+        return delay
+
+
+class _Parent:
+    """Keeps the workers of a server alive: one loop, in which nothing waits for one of them alone."""
+
+    def __init__(self, config: Config, listeners: list[socket.socket], main: WorkerMain) -> None:
         self._config = config
         self._listeners = listeners
+        self._main = main
         self._context = multiprocessing.get_context("spawn")
         self._stopping = threading.Event()
-        self._ready = [self._context.Event() for _ in listeners]
-        self._workers: dict[int, BaseProcess] = {}
-        self._delays: dict[int, float] = {}
+        self._workers = [_Worker(self._context.Event()) for _ in listeners]
 
     def run(self, on_ready: Callable[[], None]) -> None:
         for number in _SIGNALS:
             signal.signal(number, lambda *_: self._stopping.set())
-        for worker in range(self._config.workers):
-            self._start(worker)
-        threading.Thread(target=self._announce, args=(on_ready,), daemon=True).start()
-        while not self._stopping.wait(0.2) and not self._watch():
-            pass
+        announced = hopeless = False
+        while not (hopeless or self._stopping.is_set()):
+            self._start_due()
+            if not announced and all(worker.ready.is_set() for worker in self._workers):
+                announced = True
+                on_ready()
+            self._stopping.wait(WATCH_EVERY_S)
+            hopeless = self._note_ends()
         self._stop()
 
-    def _watch(self) -> bool:
-        """Restart workers that ended; tell whether one cannot work at all, and has said why."""
-        for worker, process in list(self._workers.items()):
-            if process.exitcode == HOPELESS:
-                return True
-            if process.exitcode is not None:
-                self._restart(worker, process.exitcode)
-        return False
+    def _start_due(self) -> None:
+        for number, worker in enumerate(self._workers):
+            now = time.monotonic()
+            if worker.due_at is not None and worker.due_at <= now:
+                worker.started_at, worker.due_at = now, None
+                worker.process = self._process(number, worker)
+                worker.process.start()
 
-    def _announce(self, on_ready: Callable[[], None]) -> None:
-        for ready in self._ready:
-            ready.wait()
-        on_ready()
-
-    def _start(self, worker: int) -> None:
-        process = self._context.Process(
-            target=_worker_main,
-            args=(self._config, self._listeners[worker], worker, self._ready[worker], os.getpid()),
-            name=f"strongroom-worker-{worker}",
+    def _process(self, number: int, worker: _Worker) -> BaseProcess:
+        return self._context.Process(
+            target=self._main,
+            args=(self._config, self._listeners[number], number, worker.ready, os.getpid()),
+            name=f"strongroom-worker-{number}",
         )
-        process.start()
-        self._workers[worker] = process
 
-    def _restart(self, worker: int, exit_code: int) -> None:
-        delay = self._delays.get(worker, 0.1)
-        self._delays[worker] = min(delay * 2, MAX_RESTART_DELAY_S)
-        logger.error("Worker %d ended with status %d; starting it again in %.1f s", worker, exit_code, delay)
-        if not self._stopping.wait(delay):
-            self._start(worker)
-            timer = threading.Timer(STEADY_AFTER_S, self._forgive, (worker, self._workers[worker]))
-            timer.daemon = True  # nothing to wait for when the server stops
-            timer.start()
-
-    def _forgive(self, worker: int, process: BaseProcess) -> None:
-        if process.is_alive():
-            self._delays.pop(worker, None)
+    def _note_ends(self) -> bool:
+        """Plan the restart of workers that ended; tell whether one cannot work at all, and has said why."""
+        for number, worker in enumerate(self._workers):
+            exit_code = None if worker.process is None else worker.process.exitcode
+            if exit_code == HOPELESS:
+                return True
+            if exit_code is not None:
+                delay = worker.ended(time.monotonic())
+                logger.error("Worker %d ended with status %d; starting it again in %.1f s", number, exit_code, delay)
+        return False
 
     def _stop(self) -> None:
         """Drain the readers first: what they forward needs the writer."""
-        for worker in sorted(self._workers, reverse=True):
-            process = self._workers[worker]
-            if process.pid is not None and process.is_alive():
-                os.kill(process.pid, signal.SIGTERM)
-            if worker == 1:
-                for reader in sorted(self._workers)[1:]:
-                    self._workers[reader].join()
-        for process in self._workers.values():
-            process.join()
+        processes = [worker.process for worker in self._workers]
+        readers = [process for process in processes[1:] if process is not None]
+        writers = [process for process in processes[:1] if process is not None]
+        for draining in (readers, writers):
+            for process in draining:
+                if process.pid is not None and process.is_alive():
+                    os.kill(process.pid, signal.SIGTERM)
+            for process in draining:
+                process.join()
         # A worker that was still starting ends by the signal itself; it has answered nobody.
-        if any(process.exitcode not in (0, -signal.SIGTERM) for process in self._workers.values()):
+        if any(process.exitcode not in (0, -signal.SIGTERM) for process in readers + writers):
             sys.exit(1)
 
 

@@ -14,7 +14,7 @@ from strongroom.domain.secret import Tag
 from strongroom.storage.base import StorageError, Tombstone, TrailHead, Transaction, WrappedKey
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION, make_secret
-from support.storages import make_access_key, make_job, make_kms_key, make_version, opened
+from support.storages import claim_one, make_access_key, make_job, make_kms_key, make_version, opened
 
 CALLS = 250
 NAMES = ["a", "B", "_c", "é", "\U00010000"]
@@ -123,11 +123,11 @@ class RandomCalls:
         lease = now + timedelta(seconds=self.random.randrange(3))
 
         def work(tx: Transaction):
-            job = tx.claim_job("me", now, lease)
+            job = claim_one(tx, "me", now, lease)
             if job is None:
-                return tx.next_job_at()
+                return tx.is_job_due(now)
             outcome = [None, tx.finish_job, lambda one: tx.retry_job(one, lease, "why"), None][ending]
-            return job, outcome and outcome(job), tx.next_job_at()
+            return job, outcome and outcome(job), tx.is_job_due(now)
 
         return work
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,11 +9,9 @@ import apsw
 import pytest
 
 from strongroom.storage import sqlite as sqlite_module
-from strongroom.storage import sqlite_checkpoint
 from strongroom.storage.base import StorageError, WriteElsewhereError
 from strongroom.storage.sql import Query
 from strongroom.storage.sqlite import MAX_BATCH, SqliteStorage
-from strongroom.storage.sqlite_checkpoint import Checkpointer
 from support.factories import make_secret
 from support.storages import JournalRefused, RecordingJournal, insert_secret, make_version, run_sql, sqlite_path
 
@@ -190,44 +187,3 @@ def test_a_failed_commit_is_a_failed_call_and_the_next_one_works(sqlite, sqlite_
     blocker.close()
     assert sqlite.write(insert(2)) == 2
     assert names(sqlite_url) == {"n002"}
-
-
-class FailingConnection:
-    """A connection on a disk that is full."""
-
-    def __init__(self) -> None:
-        self.checkpoints = 0
-
-    def set_wal_hook(self, hook):
-        self.commit = hook
-
-    def wal_checkpoint(self, *, mode):
-        self.checkpoints += 1
-        raise apsw.FullError("database or disk is full")
-
-    def close(self):
-        pass
-
-
-def test_a_checkpoint_that_fails_is_logged_and_ends_neither_thread(caplog):
-    connection = FailingConnection()
-    checkpointer = Checkpointer(connection, lambda: connection)
-    connection.commit(None, "main", sqlite_checkpoint.RESTART_AT_PAGES)
-    with caplog.at_level(logging.ERROR):
-        checkpointer.after_commit()
-        checkpointer.after_commit()
-        checkpointer.stop()
-    assert connection.checkpoints >= 3
-    assert "A checkpoint failed" in caplog.text
-
-
-def test_a_long_log_is_moved_into_the_file_while_the_writer_goes_on(sqlite, sqlite_url, monkeypatch):
-    monkeypatch.setattr(sqlite_checkpoint, "CHECKPOINT_AT_PAGES", 10)
-    monkeypatch.setattr(sqlite_checkpoint, "RESTART_AT_PAGES", 40)
-    path = sqlite_path(sqlite_url)
-    wal = path.with_name(path.name + "-wal")
-    for number in range(300):
-        sqlite.write(insert(number))
-    assert len(names(sqlite_url)) == 300
-    page = 4_096 + 24
-    assert wal.stat().st_size < 200 * page, "the log is used again from its start"

@@ -12,7 +12,7 @@ import pytest
 
 from strongroom.storage.base import Job
 from support.clock import NOW
-from support.storages import make_job
+from support.storages import claim_one, make_job
 
 SECOND = timedelta(seconds=1)
 LEASE = timedelta(seconds=60)
@@ -23,7 +23,7 @@ def put(storage, *jobs: Job):
 
 
 def claim(storage, now=NOW, owner="me"):
-    return storage.write(lambda tx: tx.claim_job(owner, now, now + LEASE))
+    return storage.write(lambda tx: claim_one(tx, owner, now, now + LEASE))
 
 
 def find(storage, job):
@@ -109,19 +109,39 @@ def test_a_deleted_job_is_gone_for_its_holder_too(storage):
     assert [job.subject for job in storage.read(lambda tx: tx.list_jobs())] == ["spared"]
 
 
-def test_the_next_instant_is_that_of_the_first_job_or_of_the_first_lease_that_ends(storage):
-    def next_at():
-        return storage.read(lambda tx: tx.next_job_at())
+def test_a_job_is_due_while_somebody_could_claim_it(storage):
+    def is_due(now):
+        return storage.read(lambda tx: tx.is_job_due(now))
 
-    assert next_at() is None
-    put(storage, make_job("a", run_at=NOW + 5 * SECOND), make_job("b", run_at=NOW))
-    assert next_at() == NOW
+    assert not is_due(NOW)
+    put(storage, make_job("a", run_at=NOW))
+    assert not is_due(NOW - timedelta(microseconds=1))
+    assert is_due(NOW)
     held = claim(storage)
-    assert next_at() == NOW + 5 * SECOND
-    storage.write(lambda tx: tx.delete_job("purge", "a"))
-    assert next_at() == NOW + LEASE
+    assert not is_due(NOW + LEASE - timedelta(microseconds=1))
+    assert is_due(NOW + LEASE)
     storage.write(lambda tx: tx.retry_job(held, NOW + 9 * LEASE, "x"))
-    assert next_at() == NOW + 9 * LEASE
+    assert not is_due(NOW + LEASE)
+
+
+@pytest.mark.parametrize(("newest", "subjects"), [(False, ["b", "c"]), (True, ["d", "a"])])
+def test_several_are_claimed_from_either_end_and_come_in_order(storage, newest, subjects):
+    put(storage, *(make_job(one, run_at=NOW + place * SECOND) for place, one in enumerate("bcda")))
+    put(storage, make_job("not yet", run_at=NOW + LEASE))
+    claimed = storage.write(lambda tx: tx.claim_jobs("me", NOW + 9 * SECOND, NOW + LEASE, 2, newest=newest))
+    assert [(job.subject, job.fence, job.attempts) for job in claimed] == [(subject, 1, 1) for subject in subjects]
+    rest = storage.write(lambda tx: tx.claim_jobs("other", NOW + 9 * SECOND, NOW + LEASE, 9, newest=newest))
+    assert {job.subject for job in rest} == set("abcd") - set(subjects)
+    assert storage.write(lambda tx: tx.claim_jobs("me", NOW + 9 * SECOND, NOW + LEASE, 9, newest=newest)) == []
+
+
+def test_looking_for_due_jobs_does_not_look_at_those_of_the_future(sqlite):
+    plan = sqlite.read(
+        lambda tx: tx._execute(
+            "EXPLAIN QUERY PLAN " + tx._queries["find_due_job"], {"now": 0}
+        )  # the last column says it
+    )
+    assert [row[-1] for row in plan] == ["SEARCH jobs USING INDEX jobs_by_time (run_at<?)"]
 
 
 def test_jobs_are_listed_by_time_kind_and_subject(storage):

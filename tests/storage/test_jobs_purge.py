@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +16,8 @@ from strongroom.metrics import Metrics
 from strongroom.operations.call import PURGE_JOB
 from strongroom.workers import purge
 from strongroom.workers.runner import LEASE, OvertakenError, Runner
-from support.deployment import token
+from support.deployment import Deployment, config_for, deployed, token
+from support.storages import claim_one
 
 WINDOW = timedelta(days=7)
 EVENTS = ("StartSecretVersionDelete", "EndSecretVersionDelete")
@@ -39,14 +41,14 @@ def exists(deployment, arn):
 
 
 def run_handler(deployment, job, now=None):
-    handler = purge.handlers(Metrics())[PURGE_JOB]
+    handler = purge.handlers()[PURGE_JOB]
     now = now or deployment.clock.now()
     deployment.node.storage.write(lambda tx: handler(tx, job, now))
 
 
 def claim(deployment, lease=LEASE):
     now = deployment.clock.now()
-    return deployment.node.storage.write(lambda tx: tx.claim_job("test", now, now + lease))
+    return deployment.node.storage.write(lambda tx: claim_one(tx, "test", now, now + lease))
 
 
 def events(deployment):
@@ -89,7 +91,7 @@ def test_a_purge_that_crashed_before_its_commit_writes_events_with_the_same_ids(
         pass
 
     def crash_at_the_end(tx):
-        purge.handlers(Metrics())[PURGE_JOB](tx, job, deployment.clock.now())
+        purge.handlers()[PURGE_JOB](tx, job, deployment.clock.now())
         raise Crashed
 
     with pytest.raises(Crashed):
@@ -224,7 +226,7 @@ def test_a_forced_deletion_races_with_puts_and_nothing_half_remains(deployment):
 def test_two_runners_purge_each_secret_once(deployment):
     arns = [schedule(deployment, f"app/{number}") for number in range(12)]
     deployment.clock.advance(WINDOW)
-    handlers = purge.handlers(Metrics())
+    handlers = purge.handlers()
     runners = [
         Runner(deployment.node.storage, handlers, deployment.clock, Metrics(), owner=f"node/{number}")
         for number in range(2)
@@ -234,3 +236,29 @@ def test_two_runners_purge_each_secret_once(deployment):
     assert sum(claimed) == len(arns)
     assert len(events(deployment)) == 2 * len(arns)
     assert not any(exists(deployment, arn) for arn in arns)
+
+
+def test_two_nodes_share_the_job_table_and_purge_each_secret_once(postgres_url, tmp_path):
+    with (
+        deployed(config_for(postgres_url, tmp_path / "one")) as one,
+        _second_node(postgres_url, tmp_path) as two,
+    ):
+        arns = [schedule(one, f"app/{number}") for number in range(30)]
+        one.clock.advance(WINDOW)
+        two.clock.advance(one.clock.now() - two.clock.now())
+        with ThreadPoolExecutor(2) as threads:
+            claimed = list(threads.map(Deployment.run_jobs, (one, two)))
+        assert sum(claimed) == len(arns)
+        assert len(events(one)) + len(events(two)) == 2 * len(arns)
+        counts = [node.node.service.metrics.value("purged_secrets_total") for node in (one, two)]
+        assert sum(counts) == len(arns)
+        assert not any(exists(two, arn) for arn in arns)
+
+
+@contextlib.contextmanager
+def _second_node(database_url, tmp_path):
+    config = config_for(database_url, tmp_path / "two")
+    config.data_dir.mkdir(mode=0o700, parents=True)
+    shutil.copy(tmp_path / "one" / "data" / "root.key", config.data_dir)
+    with deployed(config, seed=1) as deployment:
+        yield deployment

@@ -385,7 +385,7 @@ CHANGES = {
     "delete_access_key": lambda tx: tx.delete_access_key("AKIA"),
     "insert_account": lambda tx: tx.insert_account(ACCOUNT_ID, NOW),
     "put_job": lambda tx: tx.put_job(make_job()),
-    "claim_job": lambda tx: tx.claim_job("me", NOW, NOW + MINUTE),
+    "claim_jobs": lambda tx: tx.claim_jobs("me", NOW, NOW + MINUTE, 1, newest=False),
     "finish_job": lambda tx: tx.finish_job(make_job()),
     "retry_job": lambda tx: tx.retry_job(make_job(), NOW, "why"),
     "release_jobs": lambda tx: tx.release_jobs("me"),

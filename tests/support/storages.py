@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import psycopg
 from strongroom.domain.kms_key import KeyManager, KeyState, KmsKey
 from strongroom.domain.secret import SealedValue, Secret, Version
 from strongroom.domain.secret_value import ValueKind
-from strongroom.storage.base import AccessKeyRow, Job, Storage
+from strongroom.storage.base import AccessKeyRow, Job, Storage, Transaction
 from strongroom.storage.postgresql import PostgresqlStorage
 from strongroom.storage.sqlite import SqliteStorage
 from support.clock import NOW
@@ -110,6 +110,11 @@ def make_job(subject: str = "arn:1", **changes: Any) -> Job:
         **changes,
     }
     return Job(**members)
+
+
+def claim_one(tx: Transaction, owner: str, now: datetime, lease_until: datetime) -> Job | None:
+    """Claim the job that is due longest."""
+    return next(iter(tx.claim_jobs(owner, now, lease_until, 1, newest=False)), None)
 
 
 def make_kms_key(**changes: Any) -> KmsKey:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 from strongroom.metrics import Metrics
@@ -23,3 +24,26 @@ def test_counters_are_shown_while_others_appear():
     while adding.is_alive():
         metrics.render()
     assert metrics.render().count("strongroom_requests_total{") == 300
+
+
+def test_no_thread_loses_what_another_adds():
+    metrics, interval = Metrics(), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        adding = [
+            threading.Thread(target=lambda: [metrics.increment("commits_total") for _ in range(5_000)])
+            for _ in range(4)
+        ]
+        for thread in adding:
+            thread.start()
+        for thread in adding:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert metrics.value("commits_total") == 20_000
+
+
+def test_several_may_be_counted_at_once():
+    metrics = Metrics()
+    metrics.increment("committed_calls_total", by=64)
+    assert "strongroom_committed_calls_total 64" in metrics.render()

@@ -8,6 +8,10 @@ before the chain was added. Changing, dropping, swapping or doubling a line brea
 Why it is safe:
 - A record is written with one write(2) before its answer leaves. Records of changing calls are on disk
   (fdatasync) before their transaction commits; those of reads follow within a second.
+- Calls that wait together share one fdatasync: one that began after their records were written. If it
+  fails, all of them are refused.
+- After a failed fdatasync the system may count lost pages as written, and a later success would prove
+  nothing. So what was not yet on disk is checked against the chain and written again before the next one.
 - A write that fails, or is cut short by a full disk, is taken back, and the call is refused.
 - A crash can tear only the last line; opening the trail takes the torn rest away (its answer never left)
   and says so in a record of its own.
@@ -29,6 +33,7 @@ from pathlib import Path
 from typing import Final
 
 from strongroom.errors import OperatorError
+from strongroom.metrics import Metrics
 
 FIRST_MAC: Final = bytes(32)
 
@@ -82,19 +87,38 @@ def holds_record(path: Path, sequence: int, mac: str) -> bool:
             return content.rfind(b',"seq":%d,"mac":"%s"}}\n' % (sequence, mac.encode())) >= 0
 
 
+class _Sync:
+    """One fdatasync and those who wait for it."""
+
+    __slots__ = ("covers", "ended", "error")
+
+    def __init__(self) -> None:
+        self.covers = 0
+        self.ended = False
+        self.error: Exception | None = None
+
+
 class Trail:
     """The trail of this process. Safe to use from several threads."""
 
-    def __init__(self, path: Path, key: bytes, term: int, *, waits: bool = False) -> None:
+    def __init__(
+        self, path: Path, key: bytes, term: int, *, waits: bool = False, metrics: Metrics | None = None
+    ) -> None:
         """Open the trail for this process alone; with `waits`, after any other process that has it."""
         self.name = path.stem
         self._key = key
+        self._metrics = metrics or Metrics()
         self._chain_start = b',"chain":{"key":%d,"seq":' % term
         self._lock = threading.Lock()
         self._descriptor = _open_exclusively(path, waits=waits)
-        self._dirty = False
         self._holds_remains = False
         self._size, self._sequence, self._mac, self.torn_bytes = _recover(self._descriptor, path)
+        # What is on disk for sure: a length, and the MAC at its end.
+        self._synced, self._synced_mac = self._size, self._mac
+        self._sync_failed = False
+        self._turn = threading.Condition()
+        self._running: _Sync | None = None
+        self._next = _Sync()
 
     def append(self, records: Sequence[bytes], durable: bool) -> None:  # noqa: FBT001 - the Journal's shape
         """Append records in order; with `durable`, return when they are on disk.
@@ -113,13 +137,14 @@ class Trail:
                 lines += b'%d,"mac":"%s"}}\n' % (sequence, mac.hex().encode())
             self._write(bytes(lines))
             self._sequence, self._mac = sequence, mac
+            size = self._size
         if durable:
-            self._flush()
+            self._put_on_disk(size)
 
     def sync(self) -> None:
         """Put on disk what is not there yet. Raises TrailError when the disk refuses."""
-        if self._dirty:
-            self._flush()
+        if self._synced < (size := self._size):
+            self._put_on_disk(size)
 
     def close(self) -> None:
         try:
@@ -139,16 +164,63 @@ class Trail:
                 self._take_back()
             raise TrailError(f"the audit trail cannot be written: {error}") from error
         self._size += len(lines)
-        self._dirty = True
 
-    def _flush(self) -> None:
-        """Put everything on disk. Outside the lock: reads append meanwhile and never wait for a disk."""
-        self._dirty = False
+    def _put_on_disk(self, size: int) -> None:
+        """Return when the first `size` bytes are on disk: by the sync that runs if it covers them, else by the next."""
+        with self._turn:
+            if size <= self._synced:
+                return
+            sync = self._running if self._running is not None and self._running.covers >= size else self._next
+            while not sync.ended and (sync is not self._next or self._running is not None):
+                self._turn.wait()
+            leads = not sync.ended
+            if leads:
+                self._running, self._next = sync, _Sync()
+                sync.covers = size
+        if leads:
+            self._lead(sync)
+        if sync.error is not None:
+            raise TrailError(f"the audit trail cannot be put on disk: {sync.error}") from sync.error
+
+    def _lead(self, sync: _Sync) -> None:
+        """Run a sync for all who wait for it. The disk is waited for without the lock: reads append meanwhile."""
         try:
+            with self._lock:
+                if self._sync_failed:
+                    self._write_again()
+                sync.covers, mac = self._size, self._mac
             os.fdatasync(self._descriptor)
-        except OSError as error:
-            self._dirty = True
-            raise TrailError(f"the audit trail cannot be put on disk: {error}") from error
+        except Exception as error:  # noqa: BLE001 - whatever it was, nobody may think that his record is on disk
+            sync.error = error
+        with self._turn:
+            self._sync_failed = sync.error is not None
+            if sync.error is None:
+                self._metrics.increment("trail_syncs_total")
+                self._synced, self._synced_mac = sync.covers, mac
+            sync.ended, self._running = True, None
+            self._turn.notify_all()
+
+    def _write_again(self) -> None:
+        """Write what a failed sync left in doubt once more, if it is still what was written."""
+        lines = os.pread(self._descriptor, self._size - self._synced, self._synced)
+        if len(lines) != self._size - self._synced or not self._continues_chain(lines):
+            raise OSError("records written before a failure of the disk are lost")
+        flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
+        fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags & ~os.O_APPEND)  # with it, pwrite appends on Linux
+        try:
+            if os.pwrite(self._descriptor, lines, self._synced) != len(lines):
+                raise OSError("the disk takes only a part of the records")
+        finally:
+            fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags)
+
+    def _continues_chain(self, lines: bytes) -> bool:
+        mac = self._synced_mac
+        for line in lines.splitlines():
+            parts = take_apart(line)
+            if parts is None or parts.mac != chain_mac(self._key, mac, parts.sequence, parts.record):
+                return False
+            mac = parts.mac
+        return mac == self._mac
 
     def _take_back(self) -> None:
         """Cut the file back to its last whole record; until that is done nothing may follow."""

@@ -72,28 +72,42 @@ class Call:
         return value
 
     def add_version(
-        self, secret: Secret, version_id: str, value: SecretValue, labels: Sequence[str] | None
+        self,
+        secret: Secret,
+        version_id: str,
+        value: SecretValue,
+        labels: Sequence[str] | None,
+        placeholder: Version | None,
     ) -> dict[str, str]:
         """Store a value as a new version, or into its placeholder, and return the stages after it.
 
-        The caller has made sure that the version does not exist with a value.
+        The caller has looked for the version: it is not there, or is the placeholder.
         """
         self.require_value_access(secret)
-        placeholder = self.tx.find_version(secret, version_id)
-        if placeholder is None:
-            self.require_room_for_version(secret)
+        count = self.require_room_for_version(secret) + 1 if placeholder is None else None
         before = self.tx.stages(secret)
         after = staging.stage_new_version(before, version_id, labels, most=self.quotas.labels_per_secret)
-        key = self.vault.encryption_key(
-            self.tx, secret.kms_key_id, account_id=self.account_id, region=self.region, now=self.now
-        )
-        sealed = self.vault.seal(self.tx, key, secret, version_id, value)
+        sealed = self._seal(secret, version_id, value)
         if placeholder is None:
             self.tx.insert_version(secret, Version(version_id, self.now, sealed, secret.kms_key_id))
         else:
             self.tx.put_version(secret, replace(placeholder, sealed=sealed, kms_key_id=secret.kms_key_id))
-        self.put_stages(secret, before, after)
+        self.put_stages(secret, before, after, count)
         return after
+
+    def add_first_version(self, secret: Secret, version_id: str, value: SecretValue) -> None:
+        """Store the value of a secret that this call has made: it has nothing that would have to be read first."""
+        self.require_value_access(secret)
+        after = staging.stage_new_version({}, version_id, None, most=self.quotas.labels_per_secret)
+        sealed = self._seal(secret, version_id, value)
+        self.tx.insert_version(secret, Version(version_id, self.now, sealed, secret.kms_key_id))
+        self.tx.put_stages(secret, {}, after)
+
+    def _seal(self, secret: Secret, version_id: str, value: SecretValue) -> SealedValue:
+        key = self.vault.encryption_key(
+            self.tx, secret.kms_key_id, account_id=self.account_id, region=self.region, now=self.now
+        )
+        return self.vault.seal(self.tx, key, secret, version_id, value)
 
     def require_value_access(self, secret: Secret) -> None:
         """Refuse another account's caller the value of a secret under the default key."""
@@ -106,20 +120,31 @@ class Call:
         ):
             raise kms_key.not_shareable()
 
-    def require_room_for_version(self, secret: Secret) -> None:
-        """Refuse one version more than the quota allows. A placeholder takes its room when it is made."""
+    def require_room_for_version(self, secret: Secret) -> int:
+        """Refuse one version more than the quota allows; return how many there are.
+
+        A placeholder takes its room when it is made.
+        """
         count = self.tx.count_versions(secret)
         if count >= self.quotas.versions_per_secret:
             labelled = set(self.tx.stages(secret).values())
-            count -= len(deletion.prunable_versions(self.tx.list_versions(secret), labelled, self.now))
-            quotas.require_room_for_version(count, self.quotas)
+            removable = deletion.prunable_versions(self.tx.list_versions(secret), labelled, self.now)
+            quotas.require_room_for_version(count - len(removable), self.quotas)
+        return count
 
-    def put_stages(self, secret: Secret, before: dict[str, str], after: dict[str, str]) -> None:
-        """Store moved labels, and plan the clean-up of versions that have none any more."""
+    def put_stages(
+        self, secret: Secret, before: dict[str, str], after: dict[str, str], versions: int | None = None
+    ) -> None:
+        """Store moved labels, and plan the clean-up of versions that have none any more.
+
+        `versions` is how many the secret has, if the caller knows.
+        """
         self.tx.put_stages(secret, before, after)
         if rotation.abandoned_version(before, after) is not None:
             self.record_event("RotationAbandoned", secret)
-        if self.tx.count_versions(secret) <= deletion.KEPT_DEPRECATED_VERSIONS:
+        if versions is None:
+            versions = self.tx.count_versions(secret)
+        if versions <= deletion.KEPT_DEPRECATED_VERSIONS:
             return
         due = deletion.next_pruning(self.tx.list_versions(secret), set(after.values()))
         if due is not None and self.tx.find_job(CLEANUP_JOB, secret.arn) is None:

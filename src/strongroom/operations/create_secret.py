@@ -122,15 +122,17 @@ def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecretRespo
     version_id = None
     if value is not None:
         version_id = idempotency.require_token(request.client_request_token)
-        call.add_version(secret, version_id, value, None)
+        call.add_first_version(secret, version_id, value)
+    status = None
     if request.add_replica_regions is not None:
         overwrite = bool(request.force_overwrite_replica_secret)
         add_replicas(call, secret, request.add_replica_regions, overwrite=overwrite)
+        status = replication_status(call.tx, secret)
     return CreateSecretResponse(
         arn=secret.arn,
         name=secret.name,
         version_id=version_id,
-        replication_status=replication_status(call.tx, secret),
+        replication_status=status,
     )
 
 

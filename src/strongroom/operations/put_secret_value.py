@@ -58,7 +58,7 @@ def put_secret_value(call: Call, request: PutSecretValueRequest) -> PutSecretVal
         idempotency.require_replay(token, secret.arn, stored=call.read_value(secret, existing), given=value)
         stages = call.tx.stages(secret)
     else:
-        stages = call.add_version(secret, token, value, request.version_stages)
+        stages = call.add_version(secret, token, value, request.version_stages, existing)
         call.save_after_write(secret, token, stages)
     return PutSecretValueResponse(
         arn=secret.arn, name=secret.name, version_id=token, version_stages=labels_of(stages, token) or None

@@ -73,7 +73,8 @@ def update_secret(call: Call, request: UpdateSecretRequest) -> UpdateSecretRespo
     if request.kms_key_id is not None:
         secret = _change_key(call, secret, request.kms_key_id or None)
     if value is not None and not is_repeated:
-        stages = call.add_version(secret, str(version_id), value, None)
+        placeholder = call.tx.find_version(secret, str(version_id))
+        stages = call.add_version(secret, str(version_id), value, None, placeholder)
         call.save_after_write(secret, str(version_id), stages)
     elif not (is_repeated and secret == call.secret):
         call.save(secret)

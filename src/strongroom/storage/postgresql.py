@@ -6,14 +6,18 @@ Why it is safe:
 - A conflict with another node (serialization failure, deadlock, a unique key taken in between) undoes the
   attempt and runs the pure function again, a bounded number of times.
 - A reading call sees one snapshot (REPEATABLE READ, READ ONLY).
-- Journal entries are written before COMMIT; if they are refused nothing is committed.
+- Journal entries are written before COMMIT, when every statement has succeeded; if they are refused nothing
+  is committed.
+
+Calls do not share a transaction: one that waits for a row would hold up, and could deadlock with, whoever
+shares it. They share what is slow: the trail's fdatasync, and PostgreSQL's own flush of its log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import errors
@@ -21,11 +25,12 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from strongroom.errors import OperatorError
+from strongroom.metrics import Metrics
 from strongroom.storage.base import Journal, StorageError, Transaction, WriteRequiredError
 from strongroom.storage.migrate import VERSION_TABLE, dialect_text, pending
-from strongroom.storage.rows import Params, Row
-from strongroom.storage.sql import Query, load
-from strongroom.storage.transaction import Execute, SqlTransaction
+from strongroom.storage.postgresql_session import Session
+from strongroom.storage.sql import load
+from strongroom.storage.transaction import SqlTransaction
 
 T = TypeVar("T")
 
@@ -41,13 +46,23 @@ _MIGRATION_LOCK: Final = 0x5_7267_6D21
 _CONFLICTS: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
 
 
+class _Connection(psycopg.Connection[Any]):
+    """A connection with its prepared statements."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.session = Session(self.pgconn)
+
+
 class PostgresqlStorage:
     """A PostgreSQL database shared by any number of nodes."""
 
     reads_inline = False
 
-    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, metrics: Metrics | None = None) -> None:
         self.pool_size = pool_size
+        self.slice_size = max(2, pool_size // 4)
+        self._metrics = metrics or Metrics()
         self._queries = load("postgresql")
         self._journal: Journal | None = None
         self._where = _without_password(url)
@@ -56,7 +71,13 @@ class PostgresqlStorage:
             url,
             min_size=1,
             max_size=pool_size,
-            kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S, "application_name": "strongroom"},
+            connection_class=_Connection,
+            kwargs={
+                "autocommit": True,
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "application_name": "strongroom",
+                "client_encoding": "utf8",
+            },
             timeout=CONNECT_TIMEOUT_S,
             open=True,
         )
@@ -84,7 +105,7 @@ class PostgresqlStorage:
             raise StorageError("the storage is closed") from error
 
     def check(self) -> None:
-        self.read(lambda tx: tx.next_job_at())
+        self.read(lambda tx: tx.list_terms())
 
     def close(self) -> None:
         self._threads.shutdown(wait=True)
@@ -105,43 +126,48 @@ class PostgresqlStorage:
         return self._attempt(work, writable=True)
 
     def _attempt(self, work: Callable[[Transaction], T], *, writable: bool) -> T:
-        with self._pool.connection() as connection:
-            tx = SqlTransaction(_executor(connection), self._queries, writable=writable)
-            connection.execute("BEGIN" if writable else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            try:
-                result = work(tx)
-            except (psycopg.Error, WriteRequiredError):  # run again, or as a write: it journals then
-                connection.execute("ROLLBACK")
-                raise
-            except Exception:
-                connection.execute("ROLLBACK")
-                self._record(tx.entries, durable=writable)
-                raise
-            try:
-                self._record(tx.entries, durable=writable)
-            except Exception:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
-            return result
+        connection = self._pool.getconn()
+        try:
+            return self._transact(connection.session, work, writable=writable)
+        finally:
+            self._pool.putconn(connection)
+
+    def _transact(self, session: Session, work: Callable[[Transaction], T], *, writable: bool) -> T:
+        tx = SqlTransaction(session.query, self._queries, writable=writable)
+        session.begin("BEGIN" if writable else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            result = work(tx)
+            session.flush()
+        except (psycopg.Error, WriteRequiredError):  # run again, or as a write: it journals then
+            session.roll_back()
+            raise
+        except Exception:
+            session.roll_back()
+            self._record(tx.entries, durable=writable)
+            raise
+        try:
+            self._record(tx.entries, durable=writable)
+        except Exception:
+            session.roll_back()
+            raise
+        session.commit()
+        if writable:
+            self._metrics.increment("commits_total")
+            self._metrics.increment("committed_calls_total")
+        return result
 
     def _at_once(self, work: Callable[[Transaction], T]) -> T:
-        with self._pool.connection() as connection:
-            return work(SqlTransaction(_executor(connection), self._queries, writable=False))
+        connection = self._pool.getconn()
+        try:
+            return work(SqlTransaction(connection.session.query, self._queries, writable=False))
+        finally:
+            self._pool.putconn(connection)
 
     def _record(self, entries: list[bytes], *, durable: bool) -> None:
         if entries:
             if self._journal is None:
                 raise StorageError("no journal is attached")
             self._journal(tuple(entries), durable)
-
-
-def _executor(connection: psycopg.Connection) -> Execute:
-    def execute(query: Query, params: Params) -> list[Row]:
-        cursor = connection.execute(query.text.encode(), params)
-        return cursor.fetchall() if cursor.description else []
-
-    return execute
 
 
 def _migrate(url: str, where: str) -> None:

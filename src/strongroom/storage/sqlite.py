@@ -7,7 +7,8 @@ Why it is safe:
 - The journal entries of a batch are written, and made durable, before its COMMIT. If the journal refuses
   them the whole batch is rolled back.
 - BEGIN IMMEDIATE: the writer never upgrades a read snapshot (that would fail with SQLITE_BUSY).
-- secure_delete overwrites freed pages. Checkpoints run on their own thread, off the commit path.
+- secure_delete overwrites freed pages. Checkpoints run on their own thread, off the commit path; after
+  wrapped keys were deleted or replaced they erase the log too.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from strongroom.errors import OperatorError
+from strongroom.metrics import Metrics
 from strongroom.storage.base import Journal, StorageError, Transaction, WriteElsewhereError, WriteRequiredError
 from strongroom.storage.migrate import VERSION_TABLE, pending
 from strongroom.storage.rows import Params, Row
@@ -38,6 +40,10 @@ MAX_BATCH: Final = 256
 
 BUSY_TIMEOUT_MS: Final = 10_000
 """How long a statement waits for another process, such as a command-line tool, to end its write."""
+
+
+_ERASING: Final = frozenset({"delete_wrapped_keys", "put_version"})
+"""Queries after which an old wrapped key lies in the log and nowhere else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +66,12 @@ class SqliteStorage:
 
     reads_inline = True
     pool_size = 1
+    slice_size = 64
 
-    def __init__(self, path: Path, *, writes: bool = True) -> None:
+    def __init__(self, path: Path, *, writes: bool = True, metrics: Metrics | None = None) -> None:
         """Open the file, and with `writes` bring its schema up to date and start the writer."""
         self._path = path
+        self._metrics = metrics or Metrics()
         self._queries = load("sqlite")
         self._readers = threading.local()
         self._journal: Journal | None = None
@@ -74,7 +82,7 @@ class SqliteStorage:
         if writes:
             connection = _open(path)
             _migrate(connection)
-            checkpointer = Checkpointer(connection, lambda: _open(path))
+            checkpointer = Checkpointer(connection, lambda: _open(path), busy_timeout_ms=BUSY_TIMEOUT_MS)
             self._writer = threading.Thread(
                 target=self._write_batches, args=(connection, checkpointer), name="sqlite-writer"
             )
@@ -155,13 +163,13 @@ class SqliteStorage:
             self._journal(entries, durable)
 
     def _write_batches(self, connection: apsw.Connection, checkpointer: Checkpointer) -> None:
-        tx_execute = _executor(connection.cursor())
+        watched = _Watched(_executor(connection.cursor()), _ERASING)
         while (first := self._calls.get()) is not None:
             batch, last = self._gather(first)
-            for call, result, error in self._commit(connection, tx_execute, batch):
+            for call, result, error in self._commit(connection, watched.execute, batch):
                 with contextlib.suppress(Exception):  # one caller gone must not silence the others
                     call.future.set_result(result) if error is None else call.future.set_exception(error)
-            checkpointer.after_commit()
+            checkpointer.after_commit(erases=watched.ran())
             if last:
                 break
         connection.close()
@@ -199,7 +207,28 @@ class SqliteStorage:
             failure = StorageError(f"{type(error).__name__}: {error}")
             failure.__cause__ = error
             return [(call, None, failure) for call in batch]
+        self._metrics.increment("commits_total")
+        self._metrics.increment("committed_calls_total", by=sum(error is None for _, _, error in outcomes))
         return outcomes
+
+
+class _Watched:
+    """Runs statements and remembers whether certain ones were among them."""
+
+    def __init__(self, execute: Execute, watched: frozenset[str]) -> None:
+        self._execute = execute
+        self._watched = watched
+        self._ran = False
+
+    def execute(self, query: Query, params: Params) -> list[Row]:
+        if query.name in self._watched:
+            self._ran = True
+        return self._execute(query, params)
+
+    def ran(self) -> bool:
+        """Tell whether one ran since this was last asked."""
+        ran, self._ran = self._ran, False
+        return ran
 
 
 def _in_savepoint(

@@ -1,4 +1,13 @@
-"""Moves SQLite's write-ahead log into the database file, off the commit path."""
+"""Moves SQLite's write-ahead log into the database file, off the commit path, and erases it after deletions.
+
+A passive checkpoint on a thread of its own does nearly all of the work. While calls keep coming it never
+meets the end of the log, so the log would grow for ever: the rest, a few pages, is moved by the writer itself
+between two batches, or by the thread when there are none. After that the log begins anew.
+
+When a wrapped key was deleted or replaced, the log is cut to nothing instead: its bytes are gone from the
+database and from the log within about two seconds, or when the last long reader, such as a backup, has ended.
+Nothing here waits for readers longer than `READERS_MS`; a log that is in use grows until they have ended.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +19,22 @@ from typing import Final
 
 import apsw
 
-CHECKPOINT_AT_PAGES: Final = 1_000
-"""Length of the log, in pages of 4 KiB, from which a passive checkpoint runs."""
+CHECKPOINT_AT_PAGES: Final = 4_000
+"""Length of the log, in pages of 4 KiB, from which a checkpoint runs."""
 
-RESTART_AT_PAGES: Final = 32_000
-"""Length from which the writer itself waits for a checkpoint, so that the log stays below about 128 MiB."""
+REST_PAGES: Final = 200
+"""What may be left to the writer."""
+
+MAX_ROUNDS: Final = 4
+"""Passive checkpoints that try to leave no more than that."""
+
+ERASE_AFTER_SECONDS: Final = 1.0
+"""How long deletions are gathered before the log is cut."""
+
+IDLE_SECONDS: Final = 0.05
+"""How long the thread leaves the rest to the writer before it takes it for idle."""
+
+READERS_MS: Final = 3
 
 logger = logging.getLogger(__name__)
 
@@ -22,27 +42,36 @@ logger = logging.getLogger(__name__)
 class Checkpointer:
     """Watches the log of the writer's connection; runs on a thread and a connection of its own."""
 
-    def __init__(self, writer: apsw.Connection, connect: Callable[[], apsw.Connection]) -> None:
+    def __init__(
+        self, writer: apsw.Connection, connect: Callable[[], apsw.Connection], *, busy_timeout_ms: int
+    ) -> None:
         self._writer = writer
         self._connect = connect
+        self._busy_timeout_ms = busy_timeout_ms
         self._pages = 0
+        self._erasing = False
+        self._only_the_rest = False
+        self._turn = threading.Lock()
         self._wanted = threading.Event()
-        self._stopping = False
+        self._finished = threading.Event()
+        self._stopping = threading.Event()
         writer.set_wal_hook(self._on_commit)
         self._thread = threading.Thread(target=self._run, name="sqlite-checkpoint", daemon=True)
         self._thread.start()
 
-    def after_commit(self) -> None:
-        """Called by the writer between batches, when no transaction is open."""
-        if self._pages >= RESTART_AT_PAGES:
-            with _postponed_on_failure():
-                self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
-        elif self._pages >= CHECKPOINT_AT_PAGES:
+    def after_commit(self, *, erases: bool = False) -> None:
+        """Called by the writer between batches, when no transaction is open; `erases` after one that deleted keys."""
+        if erases:
+            self._erasing = True
+        if self._only_the_rest:
+            self._finish(self._writer)
+        if self._erasing or self._pages >= CHECKPOINT_AT_PAGES:
             self._wanted.set()
 
     def stop(self) -> None:
-        self._stopping = True
+        self._stopping.set()
         self._wanted.set()
+        self._finished.set()
         self._thread.join()
 
     def _on_commit(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
@@ -51,14 +80,56 @@ class Checkpointer:
 
     def _run(self) -> None:
         connection = self._connect()
-        while not self._stopping:
+        while not self._stopping.is_set():
             self._wanted.wait()
+            if self._erasing:
+                self._stopping.wait(ERASE_AFTER_SECONDS)
             self._wanted.clear()
             with _postponed_on_failure():
-                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                self._catch_up(connection)
+                self._finished.clear()
+                self._only_the_rest = True
+            self._finished.wait(IDLE_SECONDS)
+            self._finish(connection)
+            if self._erasing:
+                self._wanted.set()
         with _postponed_on_failure():
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         connection.close()
+
+    @staticmethod
+    def _catch_up(connection: apsw.Connection) -> None:
+        for _ in range(MAX_ROUNDS):
+            pages, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            if pages - moved <= REST_PAGES:
+                return
+
+    def _finish(self, connection: apsw.Connection) -> None:
+        """Move the rest, unless the other thread does or has done so."""
+        if not self._turn.acquire(blocking=False):
+            return
+        try:
+            if self._only_the_rest:
+                self._only_the_rest = False
+                with _postponed_on_failure():
+                    self._move_rest(connection)
+        finally:
+            self._finished.set()
+            self._turn.release()
+
+    def _move_rest(self, connection: apsw.Connection) -> None:
+        if not self._erasing:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            return
+        self._erasing = False
+        connection.set_busy_timeout(READERS_MS)
+        try:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.Error:
+            self._erasing = True
+            raise
+        finally:
+            connection.set_busy_timeout(self._busy_timeout_ms)
 
 
 @contextlib.contextmanager

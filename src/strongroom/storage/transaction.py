@@ -272,14 +272,13 @@ class SqlTransaction:
     def find_job(self, kind: str, subject: str) -> Job | None:
         return self._one(job_of, "find_job", kind=kind, subject=subject)
 
-    def claim_job(self, owner: str, now: datetime, lease_until: datetime) -> Job | None:
-        params = {"owner": owner, "now": to_micros(now), "lease_until": to_micros(lease_until)}
-        rows = self._change("claim_job", params)
-        return job_of(rows[0]) if rows else None
+    def claim_jobs(self, owner: str, now: datetime, lease_until: datetime, limit: int, *, newest: bool) -> list[Job]:
+        params = {"owner": owner, "now": to_micros(now), "lease_until": to_micros(lease_until), "row_limit": limit}
+        rows = self._change("claim_newest_jobs" if newest else "claim_oldest_jobs", params)
+        return sorted((job_of(row) for row in rows), key=lambda job: (job.run_at, job.subject))
 
-    def next_job_at(self) -> datetime | None:
-        micros = self._run("next_job_at", {})[0][0]
-        return None if micros is None else from_micros(micros)
+    def is_job_due(self, now: datetime) -> bool:
+        return bool(self._run("find_due_job", {"now": to_micros(now)}))
 
     def finish_job(self, job: Job) -> bool:
         return bool(self._change("finish_job", {"kind": job.kind, "subject": job.subject, "fence": job.fence}))

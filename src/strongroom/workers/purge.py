@@ -15,34 +15,30 @@ from strongroom import ids
 from strongroom.audit.record import service_event
 from strongroom.domain import deletion
 from strongroom.domain.secret import Secret
-from strongroom.metrics import Metrics
 from strongroom.operations.call import CLEANUP_JOB, PURGE_JOB
 from strongroom.storage.base import Job, Tombstone, Transaction
-from strongroom.workers.runner import JobHandler, finish
+from strongroom.workers.runner import Done, JobHandler, finish
 
 MIN_CLEANUP_INTERVAL: Final = timedelta(hours=1)
 """How often at most the versions of one secret are cleaned up."""
 
 
-def handlers(metrics: Metrics) -> dict[str, JobHandler]:
+def handlers() -> dict[str, JobHandler]:
     """Return the handlers of this module by job kind."""
-    return {
-        PURGE_JOB: lambda tx, job, now: _purge(tx, job, now, metrics),
-        CLEANUP_JOB: lambda tx, job, now: _clean_up(tx, job, now, metrics),
-    }
+    return {PURGE_JOB: _purge, CLEANUP_JOB: _clean_up}
 
 
-def _purge(tx: Transaction, job: Job, now: datetime, metrics: Metrics) -> None:
+def _purge(tx: Transaction, job: Job, now: datetime) -> Done:
     """Delete a secret for good, if its recovery window has ended."""
     secret = tx.find_secret_by_arn(job.account_id, job.region, job.subject)
     finish(tx, job)
     if secret is None or secret.purge_at is None:
-        return
+        return {}
     if not deletion.is_purgeable(secret, now):
         tx.put_job(replace(job, run_at=secret.purge_at))
-        return
+        return {}
     erase(tx, secret, now)
-    metrics.increment("purged_secrets_total")
+    return {"purged_secrets_total": 1}
 
 
 def erase(tx: Transaction, secret: Secret, now: datetime) -> None:
@@ -60,27 +56,27 @@ def erase(tx: Transaction, secret: Secret, now: datetime) -> None:
     _record(tx, secret, "EndSecretVersionDelete", versions, now)
 
 
-def _clean_up(tx: Transaction, job: Job, now: datetime, metrics: Metrics) -> None:
+def _clean_up(tx: Transaction, job: Job, now: datetime) -> Done:
     """Remove the versions without labels that are beyond the hundred kept and old enough."""
     secret = tx.find_secret_by_arn(job.account_id, job.region, job.subject)
     finish(tx, job)
     if secret is None:
-        return
+        return {}
     if secret.purge_at is not None:
         # Nothing is removed that a restoration should bring back; if one comes, the clean-up is made up for.
         tx.put_job(replace(job, run_at=max(secret.purge_at, now + MIN_CLEANUP_INTERVAL)))
-        return
+        return {}
     versions, labelled = tx.list_versions(secret), set(tx.stages(secret).values())
     removed = deletion.prunable_versions(versions, labelled, now)
     removed_ids = [version.version_id for version in removed]
     _record(tx, secret, "StartSecretVersionDelete", removed_ids, now)
     for version in removed:
         tx.put_version(secret, replace(version, sealed=None, deleted_at=now))
-        metrics.increment("purged_versions_total")
     _record(tx, secret, "EndSecretVersionDelete", removed_ids, now)
     left = [version for version in versions if version.version_id not in removed_ids]
     if due := deletion.next_pruning(left, labelled):
         tx.put_job(replace(job, run_at=max(due, now + MIN_CLEANUP_INTERVAL)))
+    return {"purged_versions_total": len(removed)}
 
 
 def _record(tx: Transaction, secret: Secret, name: str, version_ids: list[str], now: datetime) -> None:

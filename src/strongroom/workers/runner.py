@@ -1,13 +1,20 @@
-"""Runs due jobs, one at a time, in a thread of its own.
+"""Runs due jobs, a slice at a time, in a thread of its own.
 
 Rules:
 - A job is claimed under a lease; each claim raises its fence. The work and the end of the job are one
   transaction that holds only while the fence is still the claim's: a worker that was overtaken changes
   nothing.
+- The jobs of a slice are submitted together, each as a call of its own: they share commits as callers do,
+  and one that fails takes nothing from the others.
+- Half a slice is what has been due longest, half what fell due last. So however long the backlog is, a
+  secret deleted by force is purged with the next slice, and nothing waits for ever.
+- A slice is as large as fits into `SLICE_SECONDS` of work in the database, the wait for its disk left out
+  because callers share it, and is followed by a pause as long as that work: a backlog of purges takes half of
+  the database at most, and never much of it at once.
 - A worker that starts lets go of what it held when it was killed: nobody else bears its name.
 - A job that fails is tried again later, waiting twice as long each time, up to five minutes.
-- The clock is the caller's; the runner sleeps until the next job falls due, at most a second, and is
-  woken by every change.
+- What a job counts is counted when it is committed, once.
+- The clock is the caller's; the runner looks for due jobs every second, and is woken by every change.
 """
 
 from __future__ import annotations
@@ -25,10 +32,22 @@ from strongroom.storage.base import Job, Storage, Transaction
 LEASE: Final = timedelta(seconds=60)
 POLL_SECONDS: Final = 1.0
 MAX_RETRY_DELAY: Final = timedelta(minutes=5)
-PAUSE_SECONDS: Final = 0.02
-"""Pause after a job, so that a backlog of purges leaves the database to callers."""
+MIN_SLICE: Final = 16
+"""Below this a slice costs its two commits and little else."""
 
-JobHandler: TypeAlias = Callable[[Transaction, Job, datetime], None]
+SLICE_SECONDS: Final = 0.01
+"""How long the jobs of one slice may keep callers from the database."""
+
+WAKE_PAUSE_SECONDS: Final = 0.02
+"""Pause after a wake, so that calls that change something cause fifty looks a second at most."""
+
+MIN_PAUSE_SECONDS: Final = 0.002
+MAX_PAUSE_SECONDS: Final = 1.0
+
+Done: TypeAlias = Mapping[str, int]
+"""What a job adds to the counters of `metrics`."""
+
+JobHandler: TypeAlias = Callable[[Transaction, Job, datetime], Done | None]
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +67,13 @@ def retry_delay(attempts: int) -> timedelta:
     return min(timedelta(seconds=2 ** min(attempts, 16)), MAX_RETRY_DELAY)
 
 
+def next_slice(size: int, took: float, most: int) -> int:
+    """Return how many jobs the next slice has, after one of `size` that took so many seconds; at most `most`."""
+    if took > SLICE_SECONDS:
+        return max(min(MIN_SLICE, most), size // 2)
+    return min(most, size + max(1, size // 4))
+
+
 class Runner:
     """The worker thread of a process."""
 
@@ -59,6 +85,7 @@ class Runner:
         self._clock = clock
         self._metrics = metrics
         self._owner = owner
+        self._slice = min(MIN_SLICE, storage.slice_size)
         self._changed = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs")
@@ -71,7 +98,7 @@ class Runner:
         self._changed.set()
 
     def stop(self) -> None:
-        """Finish the job at hand, then end."""
+        """Finish the jobs at hand, then end."""
         self._stopping.set()
         self._changed.set()
         if self._thread.is_alive():
@@ -82,32 +109,51 @@ class Runner:
         claimed = 0
         while not self._stopping.is_set():
             now = self._clock.now()
-            if not self._anything_due(now):
+            if not self._storage.read(lambda tx, now=now: tx.is_job_due(now)):  # type: ignore[misc]
                 break
-            job = self._storage.write(lambda tx, now=now: tx.claim_job(self._owner, now, now + LEASE))  # type: ignore[misc]
-            if job is None:
+            jobs = self._claim(now)
+            if not jobs:
                 break
-            claimed += 1
-            self._perform(job, now)
+            claimed += len(jobs)
+            took = self._perform(jobs, now).total_seconds()
+            self._slice = next_slice(self._slice, took, self._storage.slice_size)
             if self._thread.is_alive():
-                self._stopping.wait(PAUSE_SECONDS)
+                self._stopping.wait(min(max(took, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS))
         return claimed
 
-    def _anything_due(self, now: datetime) -> bool:
-        due = self._storage.read(lambda tx: tx.next_job_at())
-        return due is not None and due <= now
+    def _claim(self, now: datetime) -> list[Job]:
+        size, until = self._slice, now + LEASE
 
-    def _perform(self, job: Job, now: datetime) -> None:
-        try:
-            handler = self._handlers[job.kind]
-            self._storage.write(lambda tx: handler(tx, job, now))
-        except OvertakenError:
-            logger.warning("Job %s of %s was taken over by another worker", job.kind, job.subject)
-        except Exception as error:
-            self._metrics.increment("jobs_failed_total")
-            logger.exception("Job %s of %s failed; attempt %d", job.kind, job.subject, job.attempts)
-            delay, name = retry_delay(job.attempts), type(error).__name__
-            self._storage.write(lambda tx: tx.retry_job(job, now + delay, name))
+        def claim(tx: Transaction) -> list[Job]:
+            oldest = tx.claim_jobs(self._owner, now, until, size - size // 2, newest=False)
+            return oldest + tx.claim_jobs(self._owner, now, until, size // 2, newest=True)
+
+        return self._storage.write(claim)
+
+    def _perform(self, jobs: list[Job], now: datetime) -> timedelta:
+        """Run jobs, and return how long they worked."""
+        work = timedelta(0)
+        performed = [(job, self._storage.submit(lambda tx, job=job: self._work(tx, job, now))) for job in jobs]  # type: ignore[misc]
+        for job, outcome in performed:
+            try:
+                done, took = outcome.result()
+                work += took
+            except OvertakenError:
+                logger.warning("Job %s of %s was taken over by another worker", job.kind, job.subject)
+            except Exception as error:
+                self._metrics.increment("jobs_failed_total")
+                logger.exception("Job %s of %s failed; attempt %d", job.kind, job.subject, job.attempts)
+                delay, name = retry_delay(job.attempts), type(error).__name__
+                self._storage.write(lambda tx, job=job, at=now + delay, name=name: tx.retry_job(job, at, name))  # type: ignore[misc]
+            else:
+                for counter, count in done.items():
+                    self._metrics.increment(counter, by=count)
+        return work
+
+    def _work(self, tx: Transaction, job: Job, now: datetime) -> tuple[Done, timedelta]:
+        began = self._clock.now()
+        done = self._handlers[job.kind](tx, job, now) or {}
+        return done, self._clock.now() - began
 
     def _run(self) -> None:
         self._try(self._release)
@@ -115,7 +161,7 @@ class Runner:
             self._changed.clear()
             self._try(self.run_due)
             self._changed.wait(POLL_SECONDS)
-            self._stopping.wait(PAUSE_SECONDS)
+            self._stopping.wait(WAKE_PAUSE_SECONDS)
 
     def _release(self) -> None:
         self._storage.write(lambda tx: tx.release_jobs(self._owner))

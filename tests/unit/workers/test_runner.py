@@ -10,9 +10,19 @@ import pytest
 
 from strongroom.metrics import Metrics
 from strongroom.storage.base import StorageError
-from strongroom.workers.runner import LEASE, MAX_RETRY_DELAY, OvertakenError, Runner, finish, retry_delay
+from strongroom.workers.runner import (
+    LEASE,
+    MAX_RETRY_DELAY,
+    MIN_SLICE,
+    SLICE_SECONDS,
+    OvertakenError,
+    Runner,
+    finish,
+    next_slice,
+    retry_delay,
+)
 from support.clock import NOW, FrozenClock
-from support.storages import RecordingJournal, make_job, opened
+from support.storages import RecordingJournal, claim_one, make_job, opened
 
 SECOND = timedelta(seconds=1)
 WAIT_SECONDS = 30
@@ -175,12 +185,12 @@ def test_an_overtaken_worker_changes_nothing_and_counts_no_failure(storage, jour
     class SlowStorage:
         """Lets another worker in after each claim."""
 
-        read = storage.read
+        read, submit, slice_size = storage.read, storage.submit, 2
 
         def write(self, work):
             answer = storage.write(work)
             if answer is not None and not overtaking:
-                overtaking.append(storage.write(lambda tx: tx.claim_job("other", NOW + LEASE, NOW + 2 * LEASE)))
+                overtaking.append(storage.write(lambda tx: claim_one(tx, "other", NOW + LEASE, NOW + 2 * LEASE)))
             return answer
 
     put(storage, "a")
@@ -200,7 +210,7 @@ def test_finish_outside_the_newest_claim_is_refused(storage):
 
 def test_a_crashed_workers_job_runs_when_its_lease_has_ended(runner, storage, work, clock):
     put(storage, "a")
-    storage.write(lambda tx: tx.claim_job("crashed", NOW, NOW + LEASE))
+    storage.write(lambda tx: claim_one(tx, "crashed", NOW, NOW + LEASE))
     clock.advance(LEASE - SECOND)
     assert runner.run_due() == 0
     clock.advance(SECOND)
@@ -210,7 +220,7 @@ def test_a_crashed_workers_job_runs_when_its_lease_has_ended(runner, storage, wo
 
 def test_a_worker_that_was_killed_and_started_again_does_not_wait_for_its_own_lease(runner, storage, work):
     put(storage, "a")
-    storage.write(lambda tx: tx.claim_job("node/0", NOW, NOW + LEASE))
+    storage.write(lambda tx: claim_one(tx, "node/0", NOW, NOW + LEASE))
     ran = threading.Event()
     work.before_finishing = ran.set
     runner.start()
@@ -258,3 +268,66 @@ def test_the_thread_outlives_a_database_that_cannot_be_read(runner, storage, wor
     finally:
         runner.stop()
     assert "The jobs cannot be run now" in caplog.text
+
+
+def test_a_slice_takes_from_both_ends_of_a_backlog(runner, storage, work, monkeypatch):
+    """What fell due last, such as a deletion by force, does not wait behind what has been due for long."""
+    put(storage, *(f"{number:02d}" for number in range(4 * MIN_SLICE)), run_at=NOW - SECOND)
+    put(storage, "forced", run_at=NOW)
+    assert runner.run_due() == 4 * MIN_SLICE + 1
+    assert "forced" in [subject for subject, _ in work.runs[:MIN_SLICE]]
+    assert work.runs[0][0] == "00"
+    assert jobs(storage) == []
+
+
+def test_the_jobs_of_a_slice_share_commits_and_a_failing_one_takes_nothing_from_the_others(
+    storage, journal, clock, metrics, caplog
+):
+    def handler(tx, job, _now):
+        finish(tx, job)
+        tx.journal(job.subject.encode())
+        if job.subject == "bad":
+            raise Failed
+        return {"purged_secrets_total": 1}
+
+    runner = Runner(storage, {"purge": handler}, clock, metrics, owner="node/0")
+    runner._slice = 20
+    put(storage, "bad", *(f"{number:02d}" for number in range(19)))
+    assert runner.run_due() == 20
+    assert [job.subject for job in jobs(storage)] == ["bad"]
+    assert metrics.value("purged_secrets_total") == 19
+    assert len(journal.batches) < 20
+
+
+def test_what_is_done_is_counted_when_it_is_committed_however_often_it_was_tried(storage, clock, metrics):
+    class Rerunning:
+        """Runs every call twice, as after a conflict with another node, and keeps the second."""
+
+        read, write, slice_size = storage.read, storage.write, 2
+
+        def submit(self, work):
+            def twice(tx):
+                tx._execute("SAVEPOINT first", {})
+                work(tx)
+                tx._execute("ROLLBACK TO first", {})
+                return work(tx)
+
+            return storage.submit(twice)
+
+    def handler(tx, job, _now):
+        finish(tx, job)
+        return {"purged_versions_total": 3}
+
+    put(storage, "a")
+    assert Runner(Rerunning(), {"purge": handler}, clock, metrics, owner="node/0").run_due() == 1
+    assert metrics.value("purged_versions_total") == 3
+
+
+def test_slices_grow_while_they_are_quick_and_shrink_when_callers_would_wait():
+    size, most = MIN_SLICE, 64
+    sizes = [size := next_slice(size, SLICE_SECONDS / 2, most) for _ in range(30)]
+    assert sizes[-1] == most
+    assert sizes == sorted(sizes)
+    sizes = [size := next_slice(size, SLICE_SECONDS * 2, most) for _ in range(30)]
+    assert sizes[-1] == MIN_SLICE
+    assert next_slice(4, SLICE_SECONDS * 2, 4) == 4, "where calls run side by side, few are submitted together"

@@ -65,11 +65,13 @@ def test_a_trail_is_on_disk_before_its_end_is_remembered(trail, storage, folder,
     assert "node/trail-1" not in synced[-1]
 
 
-def test_a_process_that_does_not_anchor_only_syncs(trail, storage):
+def test_a_process_that_does_not_anchor_only_syncs(trail, storage, monkeypatch):
     trail.append([record(1)], durable=False)
+    synced = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
     TrailKeeper(trail, storage, FrozenClock(), node="node", anchors=None).stop()
     assert heads(storage) == {}
-    assert not trail._dirty
+    assert synced == [trail._descriptor]
 
 
 def test_an_empty_trail_is_not_remembered(trail, storage, folder):

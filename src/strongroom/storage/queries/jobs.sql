@@ -11,17 +11,25 @@ last_error = NULL, lease_owner = NULL, lease_until = NULL
 -- find_job --
 SELECT {job_columns} FROM jobs WHERE kind = :kind AND subject = :subject
 
--- claim_job --
--- The job that is due longest and that nobody holds; the claim is a lease with a new fence
+-- claim_oldest_jobs --
+-- The jobs that are due longest and that nobody holds; the claim is a lease with a new fence. Rows come in no order
 UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
-WHERE (kind, subject) = (
+WHERE (kind, subject) IN (
   SELECT kind, subject FROM jobs WHERE run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
-  ORDER BY run_at, subject LIMIT 1
+  ORDER BY run_at, subject LIMIT :row_limit
 ) RETURNING {job_columns}
 
--- next_job_at --
--- When the next job falls due or a lease ends
-SELECT MIN(CASE WHEN lease_until IS NULL OR lease_until < run_at THEN run_at ELSE lease_until END) FROM jobs
+-- claim_newest_jobs --
+-- Those that fell due last
+UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
+WHERE (kind, subject) IN (
+  SELECT kind, subject FROM jobs WHERE run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
+  ORDER BY run_at DESC, subject LIMIT :row_limit
+) RETURNING {job_columns}
+
+-- find_due_job --
+-- Whether one could be claimed: asked every second, so it must not look at what lies in the future
+SELECT 1 FROM jobs WHERE run_at <= :now AND (lease_until IS NULL OR lease_until <= :now) LIMIT 1
 
 -- finish_job --
 -- Only the holder of the newest claim may finish

@@ -15,10 +15,20 @@ SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region =
 -- find_secret_by_arn for update --
 SELECT {secret_columns} FROM secrets WHERE arn = :arn AND account_id = :account_id AND region = :region FOR UPDATE
 
--- claim_job --
--- As in jobs.sql; workers on other nodes pass over the row this one is taking
-UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
-WHERE (kind, subject) = (
+-- claim_oldest_jobs --
+-- As in jobs.sql; workers on other nodes pass over the rows this one is taking. Materialized, because a subquery
+-- with LIMIT may be run more than once, and then claims more
+WITH due AS MATERIALIZED (
   SELECT kind, subject FROM jobs WHERE run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
-  ORDER BY run_at, subject LIMIT 1 FOR UPDATE SKIP LOCKED
-) RETURNING {job_columns}
+  ORDER BY run_at, subject LIMIT :row_limit FOR UPDATE SKIP LOCKED
+) UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
+WHERE (kind, subject) IN (SELECT kind, subject FROM due) RETURNING {job_columns}
+
+-- claim_newest_jobs --
+-- As in jobs.sql; workers on other nodes pass over the rows this one is taking. Materialized, because a subquery
+-- with LIMIT may be run more than once, and then claims more
+WITH due AS MATERIALIZED (
+  SELECT kind, subject FROM jobs WHERE run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
+  ORDER BY run_at DESC, subject LIMIT :row_limit FOR UPDATE SKIP LOCKED
+) UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
+WHERE (kind, subject) IN (SELECT kind, subject FROM due) RETURNING {job_columns}

@@ -1,0 +1,201 @@
+"""Statements on one PostgreSQL connection: prepared once, parameters and rows in binary, changes sent together.
+
+A statement that returns no rows waits and goes out with the next one that does, or at the end, in one
+pipeline: a call pays one round trip for each thing it reads, not for each thing it does. Its failure shows
+then, and always before `flush` returns. libpq is used directly; psycopg's cursors cost as much processor
+time again as the rest of a statement.
+
+Strings are UTF-8, as the connection is told. Columns are BIGINT, TEXT and BYTEA, nothing else (migrate.py).
+"""
+
+from __future__ import annotations
+
+import re
+import select
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import psycopg
+from psycopg import pq
+
+from strongroom.storage.rows import Params, Row
+from strongroom.storage.sql import Query
+
+_BINARY: Final = pq.Format.BINARY
+_INT8: Final = 20
+_BYTEA: Final = 17
+_INTEGERS: Final = {20, 21, 23}
+_PARAMETER: Final = re.compile(r"%\(([a-z_]+)\)s")
+_OPEN: Final = {pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR}
+_NULL: Final[bytes] = cast("bytes", None)  # psycopg's stubs forget that libpq takes None for NULL
+_SUCCESS: Final = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A prepared statement: its name, its parameters with their types, the types of its columns."""
+
+    name: bytes
+    parameters: tuple[tuple[str, int], ...]
+    formats: list[int]
+    columns: tuple[int, ...]
+
+
+class Session:
+    """One connection's statements. For one thread at a time; lives as long as the connection."""
+
+    def __init__(self, libpq: pq.abc.PGconn) -> None:
+        self._libpq = libpq
+        self._readable = select.poll()
+        self._readable.register(libpq.socket, select.POLLIN)
+        self._usable = select.poll()
+        self._usable.register(libpq.socket, select.POLLIN | select.POLLOUT)
+        self._statements: dict[str, _Statement] = {}
+        self._waiting: list[tuple[_Statement, list[bytes]]] = []
+
+    def query(self, query: Query, params: Params) -> list[Row]:
+        """Run a named query, as `execute` does."""
+        return self.execute(query.text, params)
+
+    def execute(self, text: str, params: Params) -> list[Row]:
+        """Run a statement with parameters written `%(name)s` and return its rows.
+
+        Raises:
+            psycopg.Error: it failed, or one that waited did; nothing waits any more.
+        """
+        statement = self._statements.get(text) or self._prepare(text)
+        values = [_encoded(params[name], type_) for name, type_ in statement.parameters]
+        if not statement.columns:
+            self._waiting.append((statement, values))
+            return []
+        if self._waiting:
+            self._waiting.append((statement, values))
+            result = self._run_waiting()
+        else:
+            result = self._libpq.exec_prepared(statement.name, values, statement.formats, _BINARY)
+            self._require_success(result)
+        return _rows(result, statement.columns)
+
+    def flush(self) -> None:
+        """Run what waits. Raises psycopg.Error if any of it failed."""
+        if self._waiting:
+            self._run_waiting()
+
+    def begin(self, text: str) -> None:
+        """Open a transaction: it begins with its first statement, and never if there is none."""
+        self._waiting.clear()
+        self.execute(text, {})
+
+    def commit(self) -> None:
+        """Commit, and return when it is done. Raises psycopg.Error if anything of the transaction failed."""
+        if self._libpq.transaction_status == pq.TransactionStatus.IDLE and len(self._waiting) == 1:
+            self._waiting.clear()
+            return
+        self.execute("COMMIT", {})
+        if self._run_waiting().command_status != b"COMMIT":
+            raise psycopg.OperationalError("the transaction was rolled back")
+
+    def roll_back(self) -> None:
+        """Undo the transaction. A connection that is lost has done so by itself."""
+        self._waiting.clear()
+        if self._libpq.transaction_status in _OPEN:
+            self._require_success(self._libpq.exec_(b"ROLLBACK"))
+
+    def _prepare(self, text: str) -> _Statement:
+        names: list[str] = []
+
+        def number(match: re.Match[str]) -> str:
+            if match[1] not in names:
+                names.append(match[1])
+            return f"${names.index(match[1]) + 1}"
+
+        query, name = _PARAMETER.sub(number, text), b"s%d" % len(self._statements)
+        self._require_success(self._libpq.prepare(name, query.encode()))
+        described = self._libpq.describe_prepared(name)
+        self._require_success(described)
+        statement = self._statements[text] = _Statement(
+            name=name,
+            parameters=tuple((one, described.param_type(place)) for place, one in enumerate(names)),
+            formats=[_BINARY] * len(names),
+            columns=tuple(described.ftype(column) for column in range(described.nfields)),
+        )
+        return statement
+
+    def _run_waiting(self) -> pq.abc.PGresult:
+        """Send what waits in one go and return the last result, or raise the first failure."""
+        waiting, self._waiting = self._waiting, []
+        libpq = self._libpq
+        if len(waiting) == 1:
+            statement, values = waiting[0]
+            result = libpq.exec_prepared(statement.name, values, statement.formats, _BINARY)
+            self._require_success(result)
+            return result
+        libpq.enter_pipeline_mode()
+        for statement, values in waiting:
+            libpq.send_query_prepared(statement.name, values, statement.formats, _BINARY)
+        libpq.pipeline_sync()
+        while libpq.flush():  # what is long is taken bit by bit, while answers may come already
+            self._usable.poll()
+            libpq.consume_input()
+        results = self._results(len(waiting))
+        libpq.exit_pipeline_mode()
+        for result in results:
+            self._require_success(result)
+        return results[-1]
+
+    def _results(self, count: int) -> list[pq.abc.PGresult]:
+        results: list[pq.abc.PGresult] = []
+        while True:
+            while self._libpq.is_busy():  # get_result would wait with the interpreter's lock held
+                self._readable.poll()
+                self._libpq.consume_input()
+            result = self._libpq.get_result()
+            if result is None:  # ends a statement's results; where there are none at all, the connection is gone
+                if self._libpq.status != pq.ConnStatus.OK:
+                    raise psycopg.OperationalError("the connection is lost")
+                continue
+            if result.status == pq.ExecStatus.PIPELINE_SYNC:
+                return results
+            results.append(result)
+            if len(results) > count:
+                raise psycopg.OperationalError("the connection is lost")
+
+    def _require_success(self, result: pq.abc.PGresult) -> None:
+        if result.status not in _SUCCESS:
+            raise _error_of(result)
+
+
+def _error_of(result: pq.abc.PGresult) -> psycopg.Error:
+    state = result.error_field(pq.DiagnosticField.SQLSTATE)
+    message = result.error_message.decode(errors="replace").strip()
+    if state is None:
+        return psycopg.OperationalError(message)
+    try:
+        return psycopg.errors.lookup(state.decode())(message)
+    except KeyError:
+        return psycopg.DatabaseError(message)
+
+
+def _encoded(value: Any, type_: int) -> bytes:
+    if value is None:
+        return _NULL
+    if type_ == _INT8:
+        return int(value).to_bytes(8, "big", signed=True)
+    return bytes(value) if type_ == _BYTEA else str(value).encode()
+
+
+def _rows(result: pq.abc.PGresult, columns: Sequence[int]) -> list[Row]:
+    value = result.get_value
+    return [
+        tuple(_decoded(value(row, column), type_) for column, type_ in enumerate(columns))
+        for row in range(result.ntuples)
+    ]
+
+
+def _decoded(content: bytes | None, type_: int) -> Any:
+    if content is None:
+        return None
+    if type_ in _INTEGERS:
+        return int.from_bytes(content, "big", signed=True)
+    return content if type_ == _BYTEA else content.decode()

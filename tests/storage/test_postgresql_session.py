@@ -1,0 +1,128 @@
+"""Statements on one PostgreSQL connection: what is sent together, and when its failure shows."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from psycopg import errors, pq
+
+from strongroom.storage.postgresql_session import Session
+
+LARGE = 3_000_000
+"""Bytes of a value that no socket takes at once."""
+
+
+@pytest.fixture
+def connection(postgres_url):
+    with psycopg.connect(postgres_url, autocommit=True, client_encoding="utf8") as connection:
+        connection.execute("CREATE TABLE things (name TEXT PRIMARY KEY, size BIGINT, content BYTEA)")
+        yield connection
+
+
+@pytest.fixture
+def session(connection):
+    return Session(connection.pgconn)
+
+
+INSERT = "INSERT INTO things (name, size, content) VALUES (%(name)s, %(size)s, %(content)s)"
+
+
+def insert(session, name, size=None, content=None):
+    return session.execute(INSERT, {"name": name, "size": size, "content": content})
+
+
+def names(session):
+    return [name for (name,) in session.execute("SELECT name FROM things ORDER BY name", {})]
+
+
+def seen_by_others(postgres_url):
+    with psycopg.connect(postgres_url) as other:
+        return [name for (name,) in other.execute("SELECT name FROM things ORDER BY name").fetchall()]
+
+
+@pytest.mark.parametrize("size", [0, -1, 2**63 - 1, -(2**63), None])
+@pytest.mark.parametrize("content", [b"", b"\0\xff", None])
+def test_values_come_back_as_they_were_given(session, size, content):
+    insert(session, "é\U0001f511", size, content)
+    rows = session.execute("SELECT name, size, content FROM things WHERE name = %(name)s", {"name": "é\U0001f511"})
+    assert rows == [("é\U0001f511", size, content)]
+
+
+def test_a_parameter_may_stand_in_several_places(session):
+    assert session.execute("SELECT %(a)s::TEXT, %(b)s::BIGINT, %(a)s::TEXT", {"a": "x", "b": 2}) == [("x", 2, "x")]
+
+
+def test_changes_go_out_with_the_next_read_and_no_sooner(session, postgres_url):
+    insert(session, "a")
+    insert(session, "b")
+    assert seen_by_others(postgres_url) == []
+    assert names(session) == ["a", "b"]
+    assert seen_by_others(postgres_url) == ["a", "b"]
+
+
+def test_large_values_wait_and_go_out_together(session):
+    for name in "abcd":
+        insert(session, name, None, bytes(LARGE))
+    rows = session.execute("SELECT name, length(content) FROM things ORDER BY name", {})
+    assert rows == [(name, LARGE) for name in "abcd"]
+
+
+def test_the_first_failure_of_what_waited_shows_and_nothing_after_it_runs(session, connection):
+    session.begin("BEGIN")
+    insert(session, "a")
+    insert(session, "a")
+    insert(session, "b")
+    with pytest.raises(errors.UniqueViolation, match="things_pkey"):
+        session.flush()
+    session.roll_back()
+    assert names(session) == []
+    assert connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
+
+
+def test_a_failure_shows_before_a_commit_says_that_it_is_done(session, postgres_url):
+    session.begin("BEGIN")
+    insert(session, "a")
+    insert(session, "a")
+    with pytest.raises(errors.UniqueViolation):
+        session.commit()
+    session.roll_back()
+    assert seen_by_others(postgres_url) == []
+
+
+def test_a_transaction_that_failed_cannot_be_committed(session, connection):
+    session.begin("BEGIN")
+    insert(session, "a")
+    session.flush()
+    with pytest.raises(errors.DivisionByZero):
+        session.execute("SELECT 1 / %(zero)s::BIGINT", {"zero": 0})
+    with pytest.raises(psycopg.OperationalError, match="was rolled back"):
+        session.commit()
+
+
+def test_a_transaction_without_statements_is_never_begun(session, connection):
+    session.begin("BEGIN")
+    session.commit()
+    assert connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
+    assert names(session) == []
+
+
+def test_what_waited_is_forgotten_by_a_rollback(session):
+    session.begin("BEGIN")
+    insert(session, "a")
+    session.roll_back()
+    assert names(session) == []
+
+
+@pytest.mark.parametrize("waiting", [0, 1, 3])
+def test_a_lost_connection_is_an_error_at_the_next_statement(session, connection, postgres_url, waiting):
+    session.begin("BEGIN")
+    assert names(session) == []
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        ended = other.execute("SELECT pg_terminate_backend(%s, 10000)", (connection.info.backend_pid,)).fetchone()
+    assert ended == (True,)
+    for _ in range(waiting):
+        session._waiting.append((session._statements["SELECT name FROM things ORDER BY name"], []))
+    with pytest.raises(psycopg.OperationalError):
+        names(session)
+    session.roll_back()
+    assert connection.closed
