@@ -22,7 +22,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from strongroom.errors import OperatorError
 from strongroom.storage.base import Journal, StorageError, Transaction, WriteRequiredError
-from strongroom.storage.migrate import VERSION_TABLE, dialect_text, pending
+from strongroom.storage.migrate import VERSION_TABLE, complete, dialect_text, pending
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
 from strongroom.storage.transaction import SqlTransaction
@@ -143,10 +143,13 @@ def _migrate(url: str, where: str) -> None:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
             connection.execute(dialect_text(VERSION_TABLE, "postgresql").encode())
             row = connection.execute("SELECT COALESCE(MAX(version), 0) FROM schema_version").fetchone()
-            for migration in pending("postgresql", int(row[0]) if row else 0):
+            todo = pending("postgresql", int(row[0]) if row else 0)
+            for migration in todo:
                 for statement in migration.statements:
                     connection.execute(statement.encode())
                 connection.execute("INSERT INTO schema_version (version) VALUES (%s)", (migration.version,))
+            execute, queries = _executor(connection), load("postgresql")
+            complete(todo, lambda name, params: execute(queries[name], params))
     except psycopg.Error as error:
         raise OperatorError(
             f"The database at {where} cannot be used.",

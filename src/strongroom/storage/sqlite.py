@@ -25,7 +25,7 @@ import apsw
 
 from strongroom.errors import OperatorError
 from strongroom.storage.base import Journal, StorageError, Transaction, WriteElsewhereError, WriteRequiredError
-from strongroom.storage.migrate import VERSION_TABLE, pending
+from strongroom.storage.migrate import VERSION_TABLE, complete, pending
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
 from strongroom.storage.sqlite_checkpoint import Checkpointer
@@ -237,10 +237,12 @@ def _migrate(connection: apsw.Connection) -> None:
     try:
         connection.execute(VERSION_TABLE)
         present = connection.execute("SELECT COALESCE(MAX(version), 0) FROM schema_version").get
-        for migration in pending("sqlite", present):
+        execute, queries, todo = _executor(connection), load("sqlite"), pending("sqlite", present)
+        for migration in todo:
             for statement in migration.statements:
                 connection.execute(statement)
             connection.execute("INSERT INTO schema_version (version) VALUES (?)", (migration.version,))
+        complete(todo, lambda name, params: execute(queries[name], params))
     except BaseException:
         connection.execute("ROLLBACK")
         raise

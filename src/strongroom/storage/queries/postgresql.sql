@@ -12,3 +12,6 @@ WHERE (kind, subject) = (
   SELECT kind, subject FROM jobs WHERE run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
   ORDER BY run_at, subject LIMIT 1 FOR UPDATE SKIP LOCKED
 ) RETURNING {job_columns}
+
+-- fragment given --
+(SELECT jsonb_array_elements_text(CAST(:texts AS JSONB)) AS text) AS given
