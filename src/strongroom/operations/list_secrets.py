@@ -39,16 +39,16 @@ from strongroom.operations.shapes import (
 )
 
 DEFAULT_PAGE: Final = 100
-MAX_EXAMINED: Final = 5_000
+MAX_EXAMINED: Final = 2_000
 """Secrets one call looks at before it answers with what it has."""
 
 FEW_CANDIDATES: Final = 500
 """Candidates from the index that are put in order at once, before the order is walked."""
 
-MAX_CANDIDATES: Final = 5_000
+MAX_CANDIDATES: Final = 3_000
 """Candidates that are put in order for each page where a walk does not find enough of them."""
 
-_WALK_FIRST: Final = 1_000
+_WALK_FIRST: Final = 500
 """Secrets that a walk looks at before it asks for more than few candidates."""
 
 MAX_NARROWINGS: Final = 4

@@ -22,6 +22,7 @@ _ORDERS: Final = {
     SortBy.LAST_CHANGED_DATE: "change",
     SortBy.LAST_ACCESSED_DATE: "access",
 }
+_WITH_TIES: Final = frozenset({"list_by_access", "list_by_access_desc"})
 _LAST_TEXT: Final = "\U0010ffff"
 _FIRST_VALUE: Final = -(2**63)
 _LAST_VALUE: Final = 2**63 - 1
@@ -53,8 +54,11 @@ def list_secrets(
     if among is not None:
         params |= {"texts": texts(among), "scheduled": int(include_scheduled)}
         return [secret_of(row) for row in run(query, params)]
-    stretches = [run(query, params | {"scheduled": scheduled}) for scheduled in range(1 + include_scheduled)]
-    found = [secret_of(row) for rows in stretches for row in rows]
+    found = [
+        secret_of(row)
+        for scheduled in range(1 + include_scheduled)
+        for row in _walk(run, query, params | {"scheduled": scheduled}, ties=after is not None)
+    ]
     if include_scheduled:
         found.sort(key=lambda secret: _sort_key(secret, order), reverse=descending)
     return found[:limit]
@@ -115,6 +119,15 @@ def _stretch(order: SortBy, after: ListingPosition | None, name_prefix: str, *, 
         # The next name there can be: names hold no control characters, and PostgreSQL no U+0000.
         floor = max(floor, f"{after.value}\x01")
     return {"floor": floor, "ceiling": ceiling}
+
+
+def _walk(run: Run, query: str, params: Params, *, ties: bool) -> list[Row]:
+    """Return the rows of an order that follow a place; those that tie with it come first."""
+    limit = params["row_limit"]
+    rows = run(f"{query}_ties", params) if ties and query in _WITH_TIES else []
+    if len(rows) == limit:
+        return rows
+    return rows + run(query, params | {"row_limit": limit - len(rows)})
 
 
 def _sort_key(secret: Secret, order: SortBy) -> tuple[str | int, str]:

@@ -33,12 +33,21 @@ SELECT {secret_columns} FROM secrets WHERE {place} AND {scheduled} = :scheduled
 AND (last_changed_at, arn) < (:value, :arn) ORDER BY last_changed_at DESC, arn DESC LIMIT :row_limit
 
 -- list_by_access --
+-- Those of one day stand apart: SQLite seeks by a pair only if both are columns, and a day may have very many
 SELECT {secret_columns} FROM secrets WHERE {place} AND {scheduled} = :scheduled
-AND (COALESCE(last_accessed_on, -1), arn) > (:value, :arn) ORDER BY COALESCE(last_accessed_on, -1), arn LIMIT :row_limit
+AND COALESCE(last_accessed_on, -1) > :value ORDER BY COALESCE(last_accessed_on, -1), arn LIMIT :row_limit
+
+-- list_by_access_ties --
+SELECT {secret_columns} FROM secrets WHERE {place} AND {scheduled} = :scheduled
+AND COALESCE(last_accessed_on, -1) = :value AND arn > :arn ORDER BY arn LIMIT :row_limit
 
 -- list_by_access_desc --
 SELECT {secret_columns} FROM secrets WHERE {place} AND {scheduled} = :scheduled
-AND (COALESCE(last_accessed_on, -1), arn) < (:value, :arn) ORDER BY COALESCE(last_accessed_on, -1) DESC, arn DESC LIMIT :row_limit
+AND COALESCE(last_accessed_on, -1) < :value ORDER BY COALESCE(last_accessed_on, -1) DESC, arn DESC LIMIT :row_limit
+
+-- list_by_access_desc_ties --
+SELECT {secret_columns} FROM secrets WHERE {place} AND {scheduled} = :scheduled
+AND COALESCE(last_accessed_on, -1) = :value AND arn < :arn ORDER BY arn DESC LIMIT :row_limit
 
 -- list_among_by_name --
 -- The same among secrets whose names are given; CROSS JOIN has SQLite look each name up
