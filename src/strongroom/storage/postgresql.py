@@ -22,6 +22,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from strongroom.errors import OperatorError
 from strongroom.storage.base import Journal, StorageError, Transaction, WriteRequiredError
+from strongroom.storage.listing import Run
 from strongroom.storage.migrate import VERSION_TABLE, complete, dialect_text, pending
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
@@ -148,14 +149,23 @@ def _migrate(url: str, where: str) -> None:
                 for statement in migration.statements:
                     connection.execute(statement.encode())
                 connection.execute("INSERT INTO schema_version (version) VALUES (%s)", (migration.version,))
-            execute, queries = _executor(connection), load("postgresql")
-            complete(todo, lambda name, params: execute(queries[name], params))
+            complete(todo, _run_on(connection))
     except psycopg.Error as error:
         raise OperatorError(
             f"The database at {where} cannot be used.",
             why=str(error).strip() or type(error).__name__,
             next_step="check the URL given as --database, that the server runs, and that the user may create tables",
         ) from error
+
+
+def _run_on(connection: psycopg.Connection) -> Run:
+    queries = load("postgresql")
+
+    def run(name: str, params: Params) -> list[Row]:
+        cursor = connection.execute(queries[name].encode(), params)
+        return cursor.fetchall() if cursor.description else []
+
+    return run
 
 
 def _without_password(url: str) -> str:

@@ -7,7 +7,8 @@ Why it is safe:
 - The journal entries of a batch are written, and made durable, before its COMMIT. If the journal refuses
   them the whole batch is rolled back.
 - BEGIN IMMEDIATE: the writer never upgrades a read snapshot (that would fail with SQLITE_BUSY).
-- secure_delete overwrites freed pages. Checkpoints run on their own thread, off the commit path.
+- secure_delete overwrites freed pages; temp_store=MEMORY keeps what savepoints can undo out of files.
+- Checkpoints run on their own thread, off the commit path.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ T = TypeVar("T")
 
 MAX_BATCH: Final = 256
 """Calls that may share one COMMIT."""
+
+CACHE_KIB: Final = 65_536
+"""Most that a connection keeps of the file in memory. SQLite's own 2 MiB hold no page of a large listing twice."""
 
 BUSY_TIMEOUT_MS: Final = 10_000
 """How long a statement waits for another process, such as a command-line tool, to end its write."""
@@ -222,6 +226,8 @@ def _open(path: Path) -> apsw.Connection:
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)  # noqa: FBT003
         connection.pragma("secure_delete", True)  # noqa: FBT003
+        connection.pragma("temp_store", "memory")
+        connection.pragma("cache_size", -CACHE_KIB)
         connection.wal_autocheckpoint(0)
     except apsw.Error as error:
         raise OperatorError(

@@ -13,5 +13,8 @@ WHERE (kind, subject) = (
   ORDER BY run_at, subject LIMIT 1 FOR UPDATE SKIP LOCKED
 ) RETURNING {job_columns}
 
+-- fragment wanted --
+CAST(:scheduled AS BIGINT)
+
 -- fragment given --
-(SELECT jsonb_array_elements_text(CAST(:texts AS JSONB)) AS text) AS given
+(SELECT jsonb_array_elements_text(CAST(CAST(:texts AS TEXT) AS JSONB)) AS text) AS given
