@@ -27,8 +27,10 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
 from strongroom.storage.base import Journal, StorageError, Transaction, WriteRequiredError
-from strongroom.storage.migrate import VERSION_TABLE, dialect_text, pending
+from strongroom.storage.listing import Run
+from strongroom.storage.migrate import VERSION_TABLE, complete, dialect_text, pending
 from strongroom.storage.postgresql_session import Session
+from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
 from strongroom.storage.transaction import SqlTransaction
 
@@ -176,16 +178,28 @@ def _migrate(url: str, where: str) -> None:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
             connection.execute(dialect_text(VERSION_TABLE, "postgresql").encode())
             row = connection.execute("SELECT COALESCE(MAX(version), 0) FROM schema_version").fetchone()
-            for migration in pending("postgresql", int(row[0]) if row else 0):
+            todo = pending("postgresql", int(row[0]) if row else 0)
+            for migration in todo:
                 for statement in migration.statements:
                     connection.execute(statement.encode())
                 connection.execute("INSERT INTO schema_version (version) VALUES (%s)", (migration.version,))
+            complete(todo, _run_on(connection))
     except psycopg.Error as error:
         raise OperatorError(
             f"The database at {where} cannot be used.",
             why=str(error).strip() or type(error).__name__,
             next_step="check the URL given as --database, that the server runs, and that the user may create tables",
         ) from error
+
+
+def _run_on(connection: psycopg.Connection) -> Run:
+    queries = load("postgresql").writing
+
+    def run(name: str, params: Params) -> list[Row]:
+        cursor = connection.execute(queries[name].text.encode(), params)
+        return cursor.fetchall() if cursor.description else []
+
+    return run
 
 
 def _without_password(url: str) -> str:

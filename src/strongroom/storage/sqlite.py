@@ -7,8 +7,9 @@ Why it is safe:
 - The journal entries of a batch are written, and made durable, before its COMMIT. If the journal refuses
   them the whole batch is rolled back.
 - BEGIN IMMEDIATE: the writer never upgrades a read snapshot (that would fail with SQLITE_BUSY).
-- secure_delete overwrites freed pages. Checkpoints run on their own thread, off the commit path; after
-  wrapped keys were deleted or replaced they erase the log too.
+- secure_delete overwrites freed pages; temp_store=MEMORY keeps what savepoints can undo out of files.
+- Checkpoints run on their own thread, off the commit path; after wrapped keys were deleted or replaced they
+  erase the log too.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import apsw
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
 from strongroom.storage.base import Journal, StorageError, Transaction, WriteElsewhereError, WriteRequiredError
-from strongroom.storage.migrate import VERSION_TABLE, pending
+from strongroom.storage.migrate import VERSION_TABLE, complete, pending
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import Query, load
 from strongroom.storage.sqlite_checkpoint import Checkpointer
@@ -37,6 +38,9 @@ T = TypeVar("T")
 
 MAX_BATCH: Final = 256
 """Calls that may share one COMMIT."""
+
+CACHE_KIB: Final = 65_536
+"""Most that a connection keeps of the file in memory. SQLite's own 2 MiB hold no page of a large listing twice."""
 
 BUSY_TIMEOUT_MS: Final = 10_000
 """How long a statement waits for another process, such as a command-line tool, to end its write."""
@@ -269,6 +273,8 @@ def _open(path: Path) -> apsw.Connection:
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)  # noqa: FBT003
         connection.pragma("secure_delete", True)  # noqa: FBT003
+        connection.pragma("temp_store", "memory")
+        connection.pragma("cache_size", -CACHE_KIB)
         connection.wal_autocheckpoint(0)
     except apsw.Error as error:
         raise OperatorError(
@@ -284,10 +290,13 @@ def _migrate(connection: apsw.Connection) -> None:
     try:
         connection.execute(VERSION_TABLE)
         present = connection.execute("SELECT COALESCE(MAX(version), 0) FROM schema_version").get
-        for migration in pending("sqlite", present):
+        execute, queries = _executor(connection.cursor()), load("sqlite").writing
+        todo = pending("sqlite", present)
+        for migration in todo:
             for statement in migration.statements:
                 connection.execute(statement)
             connection.execute("INSERT INTO schema_version (version) VALUES (?)", (migration.version,))
+        complete(todo, lambda name, params: execute(queries[name], params))
     except BaseException:
         connection.execute("ROLLBACK")
         raise

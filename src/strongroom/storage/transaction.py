@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.listing import ListingPosition, SortBy
+from strongroom.domain.narrowing import Narrowing
 from strongroom.domain.replication import Replica
 from strongroom.domain.secret import Secret, Version
 from strongroom.domain.timestamps import from_micros, to_days, to_micros
+from strongroom.storage import listing
 from strongroom.storage.base import AccessKeyRow, Job, Tombstone, TrailHead, WrappedKey, WriteRequiredError
 from strongroom.storage.brought import Brought
 from strongroom.storage.rows import (
@@ -25,7 +27,6 @@ from strongroom.storage.rows import (
     replica_of,
     replica_params,
     secret_of,
-    secret_params,
     version_of,
     version_params,
     wrapped_key_of,
@@ -34,13 +35,6 @@ from strongroom.storage.sql import Queries, Query
 
 T = TypeVar("T")
 Execute = Callable[[Query, Params], list[Row]]
-
-_LISTING: Final = {
-    SortBy.NAME: "list_by_name",
-    SortBy.CREATED_DATE: "list_by_creation",
-    SortBy.LAST_CHANGED_DATE: "list_by_change",
-    SortBy.LAST_ACCESSED_DATE: "list_by_access",
-}
 
 
 class SqlTransaction:
@@ -65,13 +59,13 @@ class SqlTransaction:
         return self._secret("find_secret_by_arn", {"account_id": account_id, "region": region, "arn": arn})
 
     def insert_secret(self, secret: Secret) -> None:
-        self._change("insert_secret", secret_params(secret))
+        listing.insert_secret(self._change, secret)
 
     def put_secret(self, secret: Secret) -> None:
-        self._change("put_secret", secret_params(secret))
+        listing.put_secret(self._change, secret)
 
     def delete_secret(self, secret: Secret) -> None:
-        self._change("delete_secret", {"arn": secret.arn})
+        listing.delete_secret(self._change, secret)
 
     def count_secrets(self, account_id: str, region: str) -> int:
         return int(self._run("count_secrets", {"account_id": account_id, "region": region})[0][0])
@@ -85,12 +79,24 @@ class SqlTransaction:
         limit: int,
         *,
         descending: bool,
+        include_scheduled: bool = True,
+        among: Sequence[str] | None = None,
+        name_prefix: str = "",
     ) -> list[Secret]:
-        name = _LISTING[order] + ("_desc" if descending else "") + ("_first" if after is None else "_after")
-        params: Params = {"account_id": account_id, "region": region, "row_limit": limit}
-        if after is not None:
-            params |= {"value": after.value, "arn": after.arn}
-        return [secret_of(row) for row in self._run(name, params)]
+        return listing.list_secrets(
+            self._run,
+            (account_id, region),
+            order,
+            after,
+            limit,
+            descending=descending,
+            include_scheduled=include_scheduled,
+            among=among,
+            name_prefix=name_prefix,
+        )
+
+    def find_names(self, account_id: str, region: str, narrowing: Narrowing, limit: int) -> list[str] | None:
+        return listing.find_names(self._run, (account_id, region), narrowing, limit)
 
     # --- versions and their labels
 
@@ -131,7 +137,10 @@ class SqlTransaction:
         return dict(self._run("stages", {"arn": secret.arn}) if known is None else known)
 
     def stages_of_many(self, secrets: Sequence[Secret]) -> dict[str, dict[str, str]]:
-        return {secret.arn: self.stages(secret) for secret in secrets}
+        stages: dict[str, dict[str, str]] = {secret.arn: {} for secret in secrets}
+        for arn, label, version_id in self._run("stages_of_many", {"texts": listing.texts(stages)}):
+            stages[arn][label] = version_id
+        return stages
 
     def put_stages(self, secret: Secret, before: dict[str, str], after: dict[str, str]) -> None:
         for label in before.keys() - after.keys():

@@ -32,3 +32,9 @@ WITH due AS MATERIALIZED (
   ORDER BY run_at DESC, subject LIMIT :row_limit FOR UPDATE SKIP LOCKED
 ) UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
 WHERE (kind, subject) IN (SELECT kind, subject FROM due) RETURNING {job_columns}
+
+-- fragment wanted --
+CAST(:scheduled AS BIGINT)
+
+-- fragment given --
+(SELECT jsonb_array_elements_text(CAST(CAST(:texts AS TEXT) AS JSONB)) AS text) AS given
