@@ -17,7 +17,7 @@ from bench.generator import Load, RunFailed
 from bench.results import Point
 from bench.servers import Server
 from bench.servers.base import ask, require_success
-from bench.workloads import Call, Workload
+from bench.workloads import EVERY, LISTINGS, PAGE, Call, Workload
 
 FIRST_GUESS: Final = 1_500
 """Writes a second that a server is expected to do before it was measured for the first time."""
@@ -102,7 +102,10 @@ class Bench:
         calls = workload.calls(next(self._runs))
         for url in urls:
             call = next(calls)
-            require_success(ask(url, server.encode(call, url) or b""), call)
+            answer = require_success(ask(url, server.encode(call, url) or b""), call)
+            entries = answer.json().get("SecretList")
+            if entries is not None:
+                require_page(call, len(entries))
 
     def _one_more(self, workload: Workload, server: Server) -> str:
         """Return what the server answers to one more request, for an error that says only how many failed."""
@@ -114,6 +117,17 @@ class Bench:
             return f"; one more: {error}"
         text = answer.body[:200].decode(errors="replace") if answer.status >= 400 else ""  # noqa: PLR2004 - HTTP
         return f"; one more: {answer.status} {text}".rstrip()
+
+
+def require_page(call: Call, entries: int) -> None:
+    """Refuse a page that is not what its filters ask for. Raises RunFailed.
+
+    A page may be shorter than what matches: AWS allows it, and servers stop looking after a while.
+    """
+    size = next(size for size, region in LISTINGS.items() if region == call.region)
+    most = min(PAGE, size // EVERY if "Filters" in call.members else size)
+    if not 0 < entries <= most:
+        raise RunFailed(f"a page had {entries} secrets where at most {most} match")
 
 
 def _encoded(server: Server, calls: Iterator[Call], url: str) -> Iterator[bytes]:
