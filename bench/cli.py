@@ -28,6 +28,8 @@ SCALES: Final = {"small": 1_000, "default": 100_000, "full": 1_000_000}
 
 LATEST: Final = Path(__file__).parent / "results" / "latest.json"
 IDLE_SECONDS: Final = 3.0
+INTERRUPTED: Final = 130
+"""Exit status, as shells give it after Ctrl-C."""
 
 say: Final = Console(stderr=True, highlight=False, soft_wrap=True).print
 
@@ -47,7 +49,7 @@ def bench(
     """Measure Strongroom and its peers, one after the other in each round, with the same load generator."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if from_latest:
-        results = _latest()
+        results, completed = _latest(), True
     else:
         chosen = {name: SERVERS[name] for name in _named(servers, list(SERVERS), "server") or SERVERS}
         workloads = _selected(scale, only)
@@ -57,10 +59,12 @@ def bench(
             home = Path(directory)
             started = [make(home / name) for name, make in chosen.items()]
             results = _describe(home, started, workloads, options, note)
-            _run(home, started, workloads, results)
+            completed = _run(home, started, workloads, results)
     text = render(results)
     LATEST.with_suffix(".md").write_text(text)
     sys.stdout.write(text)
+    if not completed:
+        raise typer.Exit(INTERRUPTED)
     if publishes:
         say(f"published in {publish(text)}")
     if failures := results.failures():
@@ -68,26 +72,37 @@ def bench(
         raise typer.Exit(1)
 
 
-def _run(home: Path, servers: list[Server], workloads: list[Workload], results: Results) -> None:
-    """Set everything up, measure, and end every server by its id, however this goes."""
+def _run(home: Path, servers: list[Server], workloads: list[Workload], results: Results) -> bool:
+    """Set everything up, measure, and end every server by its id, however this goes; tell whether it was all."""
     kinds = list(dict.fromkeys(["main", *(workload.contents for workload in workloads)]))
     try:
         for server in servers:
-            began = time.monotonic()
-            server.set_up(kinds)
+            say(f"{server.name}: set up and filled in {_set_up(server, kinds):.0f} s")
             results.startup_seconds[server.name] = server.startup_seconds
-            say(f"{server.name}: set up and filled in {time.monotonic() - began:.0f} s")
         for server in servers:
             results.idle_cores[server.name] = processes.idle_cpu_share(server.roots, IDLE_SECONDS)
         _measure(home, servers, workloads, results)
     except KeyboardInterrupt:
         say("interrupted; what was measured so far is kept")
-        if not results.points:
-            raise typer.Exit(130) from None
+        return False
     finally:
         results.write(LATEST)
         for server in servers:
             server.stop()
+    return True
+
+
+def _set_up(server: Server, kinds: list[str]) -> float:
+    began = time.monotonic()
+    try:
+        server.set_up(kinds)
+    except RunFailed as error:
+        raise OperatorError(
+            f"{server.name} could not be set up.",
+            why=str(error),
+            next_step="mend that, or leave it out with --servers",
+        ) from error
+    return time.monotonic() - began
 
 
 def _measure(home: Path, servers: list[Server], workloads: list[Workload], results: Results) -> None:
@@ -171,6 +186,6 @@ def main() -> None:
     """Run the command line; what an operator must mend is told in three lines, without a traceback."""
     try:
         typer.run(bench)
-    except (OperatorError, RunFailed) as error:
+    except OperatorError as error:
         say(f"[bold red]error:[/] {str(error).replace('[', '(')}")
         sys.exit(1)

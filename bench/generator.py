@@ -74,14 +74,13 @@ class Prepared:
     def run(self) -> Load:
         """Raises RunFailed: an answer was not 2xx, or a connection failed."""
         before = _children_seconds()
-        completed = subprocess.run(
-            self.command,
-            check=False,
-            capture_output=True,
-            text=True,
-            env=self.environment,
-            timeout=self.seconds + TIMEOUT_SECONDS + _GRACE_SECONDS,
-        )
+        limit = self.seconds + TIMEOUT_SECONDS + _GRACE_SECONDS
+        try:
+            completed = subprocess.run(
+                self.command, check=False, capture_output=True, text=True, env=self.environment, timeout=limit
+            )
+        except subprocess.TimeoutExpired as error:
+            raise RunFailed(f"wrk had not ended after {limit} seconds") from error
         cpu = _children_seconds() - before
         if completed.returncode or not self.report.exists():
             raise RunFailed(f"wrk ended with status {completed.returncode}: {completed.stderr or completed.stdout}")

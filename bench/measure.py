@@ -7,10 +7,9 @@ import math
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Self
 
 from bench import generator, processes
 from bench.generator import Load, RunFailed
@@ -48,64 +47,46 @@ class Bench:
             return Point(workload.name, server.name, connections, round_number, error=reason)
 
     def _measured(self, workload: Workload, server: Server, connections: int, round_number: int) -> Point:
-        urls = server.urls(workload)
-        self._require_right(workload, server, urls)
+        self._require_right(workload, server)
         key = (workload.name, server.name, connections)
-        warm = self._load(workload, server, connections, self.warm_up, self._rates.get(key, FIRST_GUESS))
+        requests = self._signed(workload, server, connections, self._rates.get(key, FIRST_GUESS) * self.warm_up)
+        warm = self._prepared(requests, server.urls(workload), connections, self.warm_up).run()
         rate = warm.requests / warm.seconds
         for _ in range(MAX_ATTEMPTS):
-            with _watched(server) as watch:
-                load = self._load(workload, server, connections, self.seconds, rate * RESERVE, watch)
+            if workload.once:
+                requests = self._signed(workload, server, connections, rate * RESERVE * self.seconds)
+            prepared = self._prepared(requests, server.urls(workload), connections, self.seconds)
+            with Watch(server.roots) as watch:
+                load = prepared.run()
             rate = max(rate, load.requests / load.seconds)
             if not (workload.once and load.walked > 1):
                 break
         else:
             raise RunFailed("the signed requests ran out every time; give it a longer --warm-up")
         self._rates[key] = rate
-        return Point(
-            workload=workload.name,
-            server=server.name,
-            connections=connections,
-            round=round_number,
-            requests_per_second=load.requests / load.seconds,
-            p50_ms=load.p50 * 1e3,
-            p99_ms=load.p99 * 1e3,
-            cpu_us=watch.cpu_seconds / load.requests * 1e6,
-            pss_bytes=watch.peak_pss_bytes,
-            generator_cores=load.cpu_seconds / watch.seconds,
-            other_cores=max(0.0, watch.busy_seconds - watch.cpu_seconds - load.cpu_seconds) / watch.seconds,
-            requests=load.requests,
-        )
+        return _point(workload, server, connections, round_number, load, watch)
 
-    def _load(
-        self,
-        workload: Workload,
-        server: Server,
-        connections: int,
-        seconds: int,
-        rate: float,
-        watch: Watch | None = None,
-    ) -> Load:
-        """Sign as many requests as the time may need, and send them. The watch starts after the signing."""
+    def _signed(self, workload: Workload, server: Server, connections: int, expected: float) -> list[list[bytes]]:
+        """Return requests signed now, a list for each node: as many as the run may use up, or walk round."""
         urls = server.urls(workload)
         used = urls[: max(1, min(connections, len(urls)))]
-        count = math.ceil(rate * seconds) + connections if workload.once else workload.limit
+        count = math.ceil(expected) + connections if workload.once else workload.limit
         calls = workload.calls(next(self._runs))
-        requests = [list(_encoded(server, itertools.islice(calls, -(-count // len(used))), url)) for url in used]
-        prepared = generator.prepare(requests, used, connections=connections, seconds=seconds, directory=self.directory)
-        if watch is not None:
-            watch.start()
-        return prepared.run()
+        share = math.ceil(count / len(used))
+        return [[server.encode(call, url) or b"" for call in itertools.islice(calls, share)] for url in used]
 
-    def _require_right(self, workload: Workload, server: Server, urls: list[str]) -> None:
+    def _prepared(
+        self, requests: list[list[bytes]], urls: list[str], connections: int, seconds: int
+    ) -> generator.Prepared:
+        used = urls[: len(requests)]
+        return generator.prepare(requests, used, connections=connections, seconds=seconds, directory=self.directory)
+
+    def _require_right(self, workload: Workload, server: Server) -> None:
         """Ask each node once before it is measured, so that a wrong answer is seen with its text."""
         calls = workload.calls(next(self._runs))
-        for url in urls:
+        for url in server.urls(workload):
             call = next(calls)
-            answer = require_success(ask(url, server.encode(call, url) or b""), call)
-            entries = answer.json().get("SecretList")
-            if entries is not None:
-                require_page(call, len(entries))
+            require_right(call, require_success(ask(url, server.encode(call, url) or b""), call).json())
 
     def _one_more(self, workload: Workload, server: Server) -> str:
         """Return what the server answers to one more request, for an error that says only how many failed."""
@@ -119,19 +100,39 @@ class Bench:
         return f"; one more: {answer.status} {text}".rstrip()
 
 
-def require_page(call: Call, entries: int) -> None:
-    """Refuse a page that is not what its filters ask for. Raises RunFailed.
+def require_right(call: Call, answer: dict[str, Any]) -> None:
+    """Refuse an answer that gives another number of secrets than was asked for. Raises RunFailed.
 
-    A page may be shorter than what matches: AWS allows it, and servers stop looking after a while.
+    A filtered page may be shorter than what matches: AWS allows it, and servers stop looking after a while.
     """
-    size = next(size for size, region in LISTINGS.items() if region == call.region)
-    most = min(PAGE, size // EVERY if "Filters" in call.members else size)
-    if not 0 < entries <= most:
-        raise RunFailed(f"a page had {entries} secrets where at most {most} match")
+    if "SecretValues" in answer:
+        least = most = len(call.members["SecretIdList"])
+    elif "SecretList" in answer:
+        size = next(size for size, region in LISTINGS.items() if region == call.region)
+        least, most = (1, min(PAGE, size // EVERY)) if "Filters" in call.members else (PAGE, PAGE)
+    else:
+        return
+    count = len(answer.get("SecretValues") or answer.get("SecretList") or ())
+    if not least <= count <= most:
+        raise RunFailed(f"{call.operation} answered with {count} secrets instead of {least} to {most}")
 
 
-def _encoded(server: Server, calls: Iterator[Call], url: str) -> Iterator[bytes]:
-    return (server.encode(call, url) or b"" for call in calls)
+def _point(workload: Workload, server: Server, connections: int, round_number: int, load: Load, watch: Watch) -> Point:
+    others = watch.busy_seconds - watch.cpu_seconds - load.cpu_seconds
+    return Point(
+        workload=workload.name,
+        server=server.name,
+        connections=connections,
+        round=round_number,
+        requests_per_second=load.requests / load.seconds,
+        p50_ms=load.p50 * 1e3,
+        p99_ms=load.p99 * 1e3,
+        cpu_us=watch.cpu_seconds / load.requests * 1e6,
+        pss_bytes=watch.peak_pss_bytes,
+        generator_cores=load.cpu_seconds / watch.seconds,
+        other_cores=max(0.0, others) / watch.seconds,
+        requests=load.requests,
+    )
 
 
 class Watch:
@@ -145,18 +146,18 @@ class Watch:
         self._ended = threading.Event()
         self._sampler = threading.Thread(target=self._sample, daemon=True)
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         self._began = self._now()
         self._sampler.start()
+        return self
 
-    def stop(self) -> None:
-        now = self._now()
+    def __exit__(self, *_: object) -> None:
+        ended = self._now()
         self.cpu_seconds, self.busy_seconds, self.seconds = (
-            end - start for start, end in zip(self._began, now, strict=True)
+            end - began for began, end in zip(self._began, ended, strict=True)
         )
         self._ended.set()
-        if self._sampler.is_alive():
-            self._sampler.join()
+        self._sampler.join()
         self.peak_pss_bytes = max(self.peak_pss_bytes, processes.pss_bytes(self.roots))
 
     def _now(self) -> tuple[float, float, float]:
@@ -165,12 +166,3 @@ class Watch:
     def _sample(self) -> None:
         while not self._ended.wait(SAMPLING_SECONDS):
             self.peak_pss_bytes = max(self.peak_pss_bytes, processes.pss_bytes(self.roots))
-
-
-@contextmanager
-def _watched(server: Server) -> Iterator[Watch]:
-    watch = Watch(server.roots)
-    try:
-        yield watch
-    finally:
-        watch.stop()

@@ -9,7 +9,7 @@ import pytest
 
 from bench import workloads
 from bench.generator import RunFailed
-from bench.measure import require_page
+from bench.measure import require_right
 from bench.workloads import Workload, contents, plan, select, size_of
 from strongroom.policy.document import MAX_CHARACTERS
 
@@ -91,16 +91,20 @@ def test_groups_and_names_select_and_anything_else_is_refused():
         select(PLAN, ["reeds"])
 
 
-@pytest.mark.parametrize(
-    ("name", "entries"), [("list-prefix-1000", 100), ("list-prefix-1000", 0), ("list-all-1000", 0)]
-)
-def test_a_page_that_ignores_its_filters_is_refused(name: str, entries: int):
-    with pytest.raises(RunFailed):
-        require_page(first(named(name), 1, 1)[0], entries)
+PAGES_TAKEN = [("list-prefix-1000", 10), ("list-tag-key-100000", 50), ("list-all-1000", 100), ("batch", 20)]
+PAGES_REFUSED = [("list-prefix-1000", 100), ("list-prefix-1000", 0), ("list-all-1000", 99), ("batch", 19)]
 
 
-@pytest.mark.parametrize(
-    ("name", "entries"), [("list-prefix-1000", 10), ("list-tag-key-100000", 50), ("list-all-1000", 100)]
-)
-def test_a_page_that_follows_its_filters_is_taken(name: str, entries: int):
-    require_page(first(named(name), 1, 1)[0], entries)
+def answer(name: str, count: int):
+    return {"SecretValues" if name == "batch" else "SecretList": [{}] * count}
+
+
+@pytest.mark.parametrize(("name", "count"), PAGES_TAKEN)
+def test_an_answer_with_what_was_asked_for_is_taken(name: str, count: int):
+    require_right(first(named(name), 1, 1)[0], answer(name, count))
+
+
+@pytest.mark.parametrize(("name", "count"), PAGES_REFUSED)
+def test_an_answer_with_another_number_of_secrets_is_refused(name: str, count: int):
+    with pytest.raises(RunFailed, match="secrets instead of"):
+        require_right(first(named(name), 1, 1)[0], answer(name, count))
