@@ -74,10 +74,9 @@ def bench(
 
 def _run(home: Path, servers: list[Server], workloads: list[Workload], results: Results) -> bool:
     """Set everything up, measure, and end every server by its id, however this goes; tell whether it was all."""
-    kinds = list(dict.fromkeys(["main", *(workload.contents for workload in workloads)]))
     try:
         for server in servers:
-            say(f"{server.name}: set up and filled in {_set_up(server, kinds):.0f} s")
+            say(f"{server.name}: set up and filled in {_set_up(server, workloads):.0f} s")
             results.startup_seconds[server.name] = server.startup_seconds
         for server in servers:
             results.idle_cores[server.name] = processes.idle_cpu_share(server.roots, IDLE_SECONDS)
@@ -92,8 +91,10 @@ def _run(home: Path, servers: list[Server], workloads: list[Workload], results: 
     return True
 
 
-def _set_up(server: Server, kinds: list[str]) -> float:
+def _set_up(server: Server, workloads: list[Workload]) -> float:
+    """Start a server with what its workloads need, and return how long that took, in seconds."""
     began = time.monotonic()
+    kinds = list(dict.fromkeys(["main", *(workload.contents for workload in workloads if server.runs(workload))]))
     try:
         server.set_up(kinds)
     except RunFailed as error:

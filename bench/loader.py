@@ -3,20 +3,24 @@
 A million secrets by API would take the better part of an hour on every server; this way it is minutes. What
 differs from calls: nothing is on the trail, and every secret counts as read today, as it would after a
 warm-up (the first read of a day records its date, which is a write).
+
+The work is done once, on SQLite; every deployment that is to hold the same gets a copy.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from bench.workloads import Stored, token
+from bench.copying import copy_tables
+from bench.workloads import Stored, contents, token
 from strongroom import ids
-from strongroom.app import open_node, prepare
+from strongroom.app import open_node, open_storage, prepare
 from strongroom.clock import SystemClock
 from strongroom.config import Config
 from strongroom.crypto.vault import Vault
@@ -70,6 +74,31 @@ class _Filling:
         version = Version(version_id, made, sealed, last_accessed_on=self.now.date())
         tx.insert_version(secret, version)
         tx.put_stages(secret, {}, {CURRENT: version_id})
+
+
+def deploy(template: Path, data_dir: Path, kinds: Sequence[str]) -> None:
+    """Make a deployment on SQLite that holds these contents: a copy of `template`, which is made if it is not there."""
+    if not template.exists():
+        fill(template, None, _stored(kinds))
+    shutil.copytree(template, data_dir)
+
+
+def deploy_on_postgresql(template: Path, data_dir: Path, url: str, kinds: Sequence[str]) -> None:
+    """Make a deployment that holds these contents on an empty PostgreSQL database."""
+    if not template.exists():
+        fill(template, None, _stored(kinds))
+    data_dir.mkdir(mode=0o700)
+    config = Config(data_dir=data_dir, database=url)
+    open_storage(config).close()  # which brings the schema
+    if not copy_tables(Config(data_dir=template).database_path, url):
+        fill(data_dir, url, _stored(kinds))
+        return
+    for name in ("root.key", "credentials"):
+        shutil.copy(template / name, data_dir / name)
+
+
+def _stored(kinds: Sequence[str]) -> Iterator[Stored]:
+    return itertools.chain.from_iterable(contents(kind) for kind in kinds)
 
 
 def fill(data_dir: Path, database: str | None, stored: Iterable[Stored]) -> int:

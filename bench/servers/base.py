@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +69,7 @@ class Server(ABC):
         return [process.pid for process in self.processes]
 
     @abstractmethod
-    def set_up(self, kinds: Iterable[str]) -> None:
+    def set_up(self, kinds: Sequence[str]) -> None:
         """Start it, holding these contents. Sets `startup_seconds`: from the last start to the first answer."""
 
     @abstractmethod
@@ -117,11 +117,9 @@ class Server(ABC):
                 )
             time.sleep(POLL_SECONDS)
 
-    def fill_through_api(self, kinds: Iterable[str], url: str) -> None:
+    def fill_through_api(self, kinds: Sequence[str], url: str) -> None:
         """Create the contents call by call, several at a time. Raises RunFailed at the first refusal."""
         for kind in kinds:
-            if size_of(kind) > self.most_secrets:
-                continue
             calls = [stored.call() for stored in contents(kind)]
             shares = [calls[start :: self.filling_threads] for start in range(self.filling_threads)]
             with ThreadPoolExecutor(self.filling_threads) as pool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -61,7 +61,7 @@ class Moto(Emulator):
     filling_threads = 1  # several at once make it answer with 500
     guarantees = "no signature check, no authorization, no encryption, no audit; in memory; closes each connection"
 
-    def set_up(self, kinds: Iterable[str]) -> None:
+    def set_up(self, kinds: Sequence[str]) -> None:
         self._serve(peer_command("moto_server"), "-H", "127.0.0.1", "-p", str(self.port))
         self.fill_through_api(kinds, self.url)
 
@@ -81,7 +81,7 @@ class Ministack(Emulator):
             return None  # it lists everything then, which is less work than asked for
         return super().encode(call, url)
 
-    def set_up(self, kinds: Iterable[str]) -> None:
+    def set_up(self, kinds: Sequence[str]) -> None:
         self._serve(peer_command("ministack"), AUTH="true", GATEWAY_PORT=str(self.port))
         self.credentials = self._make_user()
         self._require_signatures_checked()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -63,7 +63,7 @@ class OpenBao(Server):
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
-    def set_up(self, kinds: Iterable[str]) -> None:
+    def set_up(self, kinds: Sequence[str]) -> None:
         self._configure()
         self._start()
         self._initialise()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import configparser
-import itertools
 import json
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from bench import loader
 from bench.certificate import make_certificate
 from bench.processes import free_port, plain_environment
 from bench.servers.base import Server, ask, require_success, signed
-from bench.workloads import GUARDED, HOT, LISTINGS, Call, Workload, contents, guarding_policy
+from bench.workloads import GUARDED, HOT, LISTINGS, Call, Workload, guarding_policy
 from strongroom.errors import OperatorError
 from support.postgres import PostgresUnavailable, PrivatePostgres
 
@@ -78,11 +77,14 @@ class Strongroom(Server):
         keeper = None if self._postgres is None else self._postgres.pid
         return [*super().roots, *([] if keeper is None else [keeper])]
 
-    def set_up(self, kinds: Iterable[str]) -> None:
+    def set_up(self, kinds: Sequence[str]) -> None:
         database = self._start_database()
         first, *others = self._nodes
-        stored = itertools.chain.from_iterable(contents(kind) for kind in kinds)
-        loader.fill(first.data_dir, database, stored)
+        template = self.home.with_name(f"filled-{'-'.join(kinds)}")
+        if database is None:
+            loader.deploy(template, first.data_dir, kinds)
+        else:
+            loader.deploy_on_postgresql(template, first.data_dir, database, kinds)
         for node in others:
             node.data_dir.mkdir(mode=0o700)
             shutil.copy(first.data_dir / "root.key", node.data_dir / "root.key")
