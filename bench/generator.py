@@ -32,7 +32,7 @@ class RunFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What wrk saw. Times in seconds; `walked` is how often it went through its requests."""
+    """What wrk saw. Times in seconds; `walked` is how often it went through its requests, `wrong` what failed."""
 
     requests: int
     seconds: float
@@ -40,6 +40,14 @@ class Load:
     p99: float
     walked: float
     cpu_seconds: float
+    wrong: str = ""
+
+    def require_right(self) -> None:
+        """Raise RunFailed if anything but right answers was measured."""
+        if self.wrong:
+            raise RunFailed(f"{self.wrong} errors beside {self.requests} answers")
+        if not self.requests:
+            raise RunFailed("no request was answered within the time")
 
 
 def require_wrk() -> None:
@@ -72,7 +80,7 @@ class Prepared:
     seconds: int
 
     def run(self) -> Load:
-        """Raises RunFailed: an answer was not 2xx, or a connection failed."""
+        """Return what happened, right or wrong. Raises RunFailed if wrk itself failed."""
         before = _children_seconds()
         limit = self.seconds + TIMEOUT_SECONDS + _GRACE_SECONDS
         try:
@@ -115,15 +123,11 @@ def prepare(
 
 
 def read_report(said: dict[str, float | dict[str, int]], *, cpu_seconds: float) -> Load:
-    """Return what a report of wrk.lua says. Raises RunFailed if anything went wrong in the run."""
+    """Return what a report of wrk.lua says."""
     errors = said.pop("errors")
     assert isinstance(errors, dict)
     wrong = ", ".join(f"{count} {kind}" for kind, count in errors.items() if count)
     numbers = {name: number for name, number in said.items() if not isinstance(number, dict)}
-    if wrong:
-        raise RunFailed(f"{wrong} errors beside {numbers['requests']:.0f} answers")
-    if not numbers["requests"]:
-        raise RunFailed("no request was answered within the time")
     return Load(
         requests=int(numbers["requests"]),
         seconds=numbers["microseconds"] / 1e6,
@@ -131,6 +135,7 @@ def read_report(said: dict[str, float | dict[str, int]], *, cpu_seconds: float) 
         p99=numbers["p99_us"] / 1e6,
         walked=numbers["walked"],
         cpu_seconds=cpu_seconds,
+        wrong=wrong,
     )
 
 

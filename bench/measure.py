@@ -24,7 +24,10 @@ FIRST_GUESS: Final = 1_500
 RESERVE: Final = 1.7
 """How many more requests are signed than the warm-up asks for."""
 
-MAX_ATTEMPTS: Final = 3
+GROWTH: Final = 2.5
+"""How many times more are signed when they were used up all the same."""
+
+MAX_ATTEMPTS: Final = 4
 SAMPLING_SECONDS: Final = 1.0
 
 
@@ -51,19 +54,22 @@ class Bench:
         key = (workload.name, server.name, connections)
         requests = self._signed(workload, server, connections, self._rates.get(key, FIRST_GUESS) * self.warm_up)
         warm = self._prepared(requests, server.urls(workload), connections, self.warm_up).run()
-        rate = warm.requests / warm.seconds
+        if not _used_up(workload, warm):
+            warm.require_right()
+        rate = max(warm.requests / warm.seconds, 1.0)
         for _ in range(MAX_ATTEMPTS):
             if workload.once:
                 requests = self._signed(workload, server, connections, rate * RESERVE * self.seconds)
             prepared = self._prepared(requests, server.urls(workload), connections, self.seconds)
             with Watch(server.roots) as watch:
                 load = prepared.run()
-            rate = max(rate, load.requests / load.seconds)
-            if not (workload.once and load.walked > 1):
+            if not _used_up(workload, load):
+                load.require_right()
                 break
+            rate *= GROWTH
         else:
             raise RunFailed("the signed requests ran out every time; give it a longer --warm-up")
-        self._rates[key] = rate
+        self._rates[key] = max(rate, load.requests / load.seconds)
         return _point(workload, server, connections, round_number, load, watch)
 
     def _signed(self, workload: Workload, server: Server, connections: int, expected: float) -> list[list[bytes]]:
@@ -98,6 +104,11 @@ class Bench:
             return f"; one more: {error}"
         text = answer.body[:200].decode(errors="replace") if answer.status >= 400 else ""  # noqa: PLR2004 - HTTP
         return f"; one more: {answer.status} {text}".rstrip()
+
+
+def _used_up(workload: Workload, load: Load) -> bool:
+    """Tell whether requests that may be sent once were sent again, which servers refuse or do for less."""
+    return workload.once and load.walked > 1
 
 
 def require_right(call: Call, answer: dict[str, Any]) -> None:

@@ -258,9 +258,7 @@ def plan(sizes: tuple[int, ...]) -> list[Workload]:
         Workload("read-tls", "tls", "GetSecretValue over TLS", (16, 64), _one(hot), tls=True),
         Workload("put", "writes", f"PutSecretValue, 1 KiB, {PUT_SECRETS:,} secrets", (16, 64), _puts, once=True),
         Workload("create", "writes", "CreateSecret, 1 KiB", (16,), _creates, once=True),
-        Workload(
-            "mixed", "mixed", "95 % GetSecretValue, 5 % PutSecretValue", (16,), _mixed, once=True, contents="zipf"
-        ),
+        Workload("mixed", "mixed", "95 % GetSecretValue, 5 % PutSecretValue", (16,), _mixed, once=True),
         *(workload for size in sizes for workload in _listing_workloads(size)),
     ]
 

@@ -61,6 +61,10 @@ class Moto(Emulator):
     filling_threads = 1  # several at once make it answer with 500
     guarantees = "no signature check, no authorization, no encryption, no audit; in memory; closes each connection"
 
+    def runs(self, workload: Workload) -> bool:
+        # Of several creations at once it answers some with 500: it walks through its secrets while others add to them.
+        return workload.name != "create" and super().runs(workload)
+
     def set_up(self, kinds: Sequence[str]) -> None:
         self._serve(peer_command("moto_server"), "-H", "127.0.0.1", "-p", str(self.port))
         self.fill_through_api(kinds, self.url)

@@ -79,13 +79,14 @@ def test_a_report_is_read_in_seconds():
 @pytest.mark.parametrize("kind", ["connect", "read", "write", "status", "timeout"])
 def test_a_run_with_any_error_is_no_measurement(kind: str):
     errors = {**REPORT["errors"], kind: 1}
+    load = read_report({**REPORT, "errors": errors}, cpu_seconds=0.0)
     with pytest.raises(RunFailed, match=f"1 {kind} errors"):
-        read_report({**REPORT, "errors": errors}, cpu_seconds=0.0)
+        load.require_right()
 
 
 def test_a_run_without_answers_is_no_measurement():
     with pytest.raises(RunFailed, match="no request was answered"):
-        read_report({**REPORT, "requests": 0}, cpu_seconds=0.0)
+        read_report({**REPORT, "requests": 0}, cpu_seconds=0.0).require_right()
 
 
 @pytest.mark.parametrize(
