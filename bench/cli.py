@@ -44,7 +44,9 @@ def bench(
     note: Annotated[str, typer.Option(help="A remark that stands above the results.")] = "",
     *,
     publishes: Annotated[bool, typer.Option("--publish", help="Write the results into docs/benchmarks.md.")] = False,
-    from_latest: Annotated[bool, typer.Option(help="Measure nothing: show and publish the last run.")] = False,
+    from_latest: Annotated[
+        bool, typer.Option("--from-latest", help="Measure nothing: show, and publish, the last run.")
+    ] = False,
 ) -> None:
     """Measure Strongroom and its peers, one after the other in each round, with the same load generator."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
