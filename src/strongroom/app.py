@@ -79,13 +79,13 @@ class Node:
         self.trail.close()
 
 
-def open_storage(config: Config, *, writes: bool = True, metrics: Metrics | None = None) -> Storage:
+def open_storage(config: Config, *, writes: bool = True) -> Storage:
     """Open the configured database; with `writes` its schema is brought up to date."""
     if config.database is not None:
         from strongroom.storage.postgresql import PostgresqlStorage  # noqa: PLC0415 - its driver takes long to load
 
-        return PostgresqlStorage(config.database, metrics=metrics)
-    return SqliteStorage(config.database_path, writes=writes, metrics=metrics)
+        return PostgresqlStorage(config.database)
+    return SqliteStorage(config.database_path, writes=writes)
 
 
 def open_access_keys(storage: Storage, keyring: Keyring, entropy: Entropy | None = None) -> AccessKeys:
@@ -105,33 +105,23 @@ def open_node(
     entropy: Entropy | None = None,
 ) -> Node:
     """Put a process together. Worker 0 writes; on SQLite the others forward what writes to it."""
-    metrics = Metrics()
-    storage = open_storage(config, writes=worker == 0 or config.database is not None, metrics=metrics)
+    storage = open_storage(config, writes=worker == 0 or config.database is not None)
     try:
-        return _assemble(
-            config, storage, metrics, worker, forwarder, clock or SystemClock(), entropy or SystemEntropy()
-        )
+        return _assemble(config, storage, worker, forwarder, clock or SystemClock(), entropy or SystemEntropy())
     except BaseException:
         storage.close()
         raise
 
 
 def _assemble(
-    config: Config,
-    storage: Storage,
-    metrics: Metrics,
-    worker: int,
-    forwarder: Forwarder | None,
-    clock: Clock,
-    entropy: Entropy,
+    config: Config, storage: Storage, worker: int, forwarder: Forwarder | None, clock: Clock, entropy: Entropy
 ) -> Node:
+    metrics, name = Metrics(), node_id(config, entropy)
     keyring = load_keyring(config, storage, clock, entropy)
     trail = open_trail(config, keyring, f"trail-{worker}", clock.now(), entropy, metrics=metrics)
-    storage.attach_journal(trail.append)
-    name = node_id(config, entropy)
+    storage.attach_journal(trail.append, metrics)
     vault = Vault(keyring, entropy, metrics)
-    handlers = purge.handlers() | replicate.handlers(vault)
-    runner = Runner(storage, handlers, clock, metrics, owner=f"{name}/{worker}")
+    runner = Runner(storage, purge.handlers() | replicate.handlers(vault), clock, metrics, owner=f"{name}/{worker}")
     service = Service(
         storage=storage,
         vault=vault,

@@ -45,6 +45,7 @@ STEADY_AFTER_S: Final = 60.0
 """A worker that ran this long is started again as soon as the first time."""
 
 WATCH_EVERY_S: Final = 0.2
+WATCH_START_EVERY_S: Final = 0.02
 
 MAX_SOCKET_PATH: Final = 100
 """Bytes that a Unix socket's path may have everywhere; the systems' own limits are 103 and more."""
@@ -249,7 +250,7 @@ class _Parent:
             if not announced and all(worker.ready.is_set() for worker in self._workers):
                 announced = True
                 on_ready()
-            self._stopping.wait(WATCH_EVERY_S)
+            self._stopping.wait(WATCH_EVERY_S if announced else WATCH_START_EVERY_S)
             hopeless = self._note_ends()
         self._stop()
 

@@ -52,6 +52,12 @@ def test_a_parameter_may_stand_in_several_places(session):
     assert session.execute("SELECT %(a)s::TEXT, %(b)s::BIGINT, %(a)s::TEXT", {"a": "x", "b": 2}) == [("x", 2, "x")]
 
 
+@pytest.mark.parametrize("query", ["SELECT 1.5", "SELECT 1 WHERE %(a)s::BOOLEAN"])
+def test_types_that_no_column_has_are_refused_not_misread(session, query):
+    with pytest.raises(TypeError, match="not spoken here"):
+        session.execute(query, {"a": 1})
+
+
 def test_changes_go_out_with_the_next_read_and_no_sooner(session, postgres_url):
     insert(session, "a")
     insert(session, "b")

@@ -25,6 +25,7 @@ from strongroom.domain.listing import ListingPosition, SortBy
 from strongroom.domain.narrowing import Narrowing
 from strongroom.domain.replication import Replica
 from strongroom.domain.secret import Secret, Version
+from strongroom.metrics import Metrics
 
 T = TypeVar("T")
 
@@ -265,7 +266,10 @@ class Storage(Protocol):
 
     def write(self, work: Callable[[Transaction], T]) -> T: ...
     def submit(self, work: Callable[[Transaction], T]) -> Future[T]: ...
-    def attach_journal(self, journal: Journal) -> None: ...
+    def attach_journal(self, journal: Journal, metrics: Metrics | None = None) -> None:
+        """Have entries written to `journal`, and commits counted in `metrics`."""
+        ...
+
     def check(self) -> None:
         """Raise StorageError when the database cannot be used now."""
         ...

@@ -62,10 +62,10 @@ class PostgresqlStorage:
 
     reads_inline = False
 
-    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, metrics: Metrics | None = None) -> None:
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
         self.pool_size = pool_size
-        self.slice_size = max(2, pool_size // 4)
-        self._metrics = metrics or Metrics()
+        self.slice_size = max(2, pool_size // 2)
+        self._metrics = Metrics()
         self._queries = load("postgresql")
         self._journal: Journal | None = None
         self._where = _without_password(url)
@@ -90,8 +90,9 @@ class PostgresqlStorage:
     def describe(self) -> str:
         return f"PostgreSQL at {self._where}"
 
-    def attach_journal(self, journal: Journal) -> None:
+    def attach_journal(self, journal: Journal, metrics: Metrics | None = None) -> None:
         self._journal = journal
+        self._metrics = metrics or self._metrics
 
     def read(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:
         if given is not None:

@@ -25,8 +25,11 @@ from strongroom.storage.sql import Query
 _BINARY: Final = pq.Format.BINARY
 _INT8: Final = 20
 _BYTEA: Final = 17
+_TEXT: Final = 25
 _INTEGERS: Final = {20, 21, 23}
 _PARAMETER: Final = re.compile(r"%\(([a-z_]+)\)s")
+_GIVEN: Final = {_INT8, _TEXT, _BYTEA}
+_TAKEN: Final = _INTEGERS | {_TEXT, _BYTEA}
 _OPEN: Final = {pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR}
 _NULL: Final[bytes] = cast("bytes", None)  # psycopg's stubs forget that libpq takes None for NULL
 _SUCCESS: Final = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
@@ -114,12 +117,11 @@ class Session:
         self._require_success(self._libpq.prepare(name, query.encode()))
         described = self._libpq.describe_prepared(name)
         self._require_success(described)
-        statement = self._statements[text] = _Statement(
-            name=name,
-            parameters=tuple((one, described.param_type(place)) for place, one in enumerate(names)),
-            formats=[_BINARY] * len(names),
-            columns=tuple(described.ftype(column) for column in range(described.nfields)),
-        )
+        parameters = tuple((one, described.param_type(place)) for place, one in enumerate(names))
+        columns = tuple(described.ftype(column) for column in range(described.nfields))
+        if {type_ for _, type_ in parameters} - _GIVEN or set(columns) - _TAKEN:
+            raise TypeError(f"a type that is not spoken here: {parameters}, {columns}: {query}")
+        statement = self._statements[text] = _Statement(name, parameters, [_BINARY] * len(names), columns)
         return statement
 
     def _run_waiting(self) -> pq.abc.PGresult:

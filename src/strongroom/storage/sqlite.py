@@ -73,10 +73,10 @@ class SqliteStorage:
     pool_size = 1
     slice_size = 64
 
-    def __init__(self, path: Path, *, writes: bool = True, metrics: Metrics | None = None) -> None:
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
         """Open the file, and with `writes` bring its schema up to date and start the writer."""
         self._path = path
-        self._metrics = metrics or Metrics()
+        self._metrics = Metrics()
         self._queries = load("sqlite")
         self._readers = threading.local()
         self._journal: Journal | None = None
@@ -96,8 +96,9 @@ class SqliteStorage:
     def describe(self) -> str:
         return f"SQLite {apsw.sqlite_lib_version()} at {self._path}"
 
-    def attach_journal(self, journal: Journal) -> None:
+    def attach_journal(self, journal: Journal, metrics: Metrics | None = None) -> None:
         self._journal = journal
+        self._metrics = metrics or self._metrics
 
     def read(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:  # noqa: ARG002 - never given
         if self._closed:

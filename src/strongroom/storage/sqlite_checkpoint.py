@@ -5,7 +5,7 @@ meets the end of the log, so the log would grow for ever: the rest, a few pages,
 between two batches, or by the thread when there are none. After that the log begins anew.
 
 When a wrapped key was deleted or replaced, the log is cut to nothing instead: its bytes are gone from the
-database and from the log within about two seconds, or when the last long reader, such as a backup, has ended.
+database and from the log within a few seconds, or when the last long reader, such as a backup, has ended.
 Nothing here waits for readers longer than `READERS_MS`; a log that is in use grows until they have ended.
 """
 
@@ -28,7 +28,7 @@ REST_PAGES: Final = 200
 MAX_ROUNDS: Final = 4
 """Passive checkpoints that try to leave no more than that."""
 
-ERASE_AFTER_SECONDS: Final = 1.0
+ERASE_AFTER_SECONDS: Final = 2.0
 """How long deletions are gathered before the log is cut."""
 
 IDLE_SECONDS: Final = 0.05

@@ -131,7 +131,7 @@ class Runner:
         return self._storage.write(claim)
 
     def _perform(self, jobs: list[Job], now: datetime) -> timedelta:
-        """Run jobs, and return how long they worked."""
+        """Run jobs, and return how long they kept the database from others."""
         work = timedelta(0)
         performed = [(job, self._storage.submit(lambda tx, job=job: self._work(tx, job, now))) for job in jobs]  # type: ignore[misc]
         for job, outcome in performed:
@@ -148,7 +148,7 @@ class Runner:
             else:
                 for counter, count in done.items():
                     self._metrics.increment(counter, by=count)
-        return work
+        return work / min(len(jobs), self._storage.pool_size)
 
     def _work(self, tx: Transaction, job: Job, now: datetime) -> tuple[Done, timedelta]:
         began = self._clock.now()

@@ -185,7 +185,7 @@ def test_an_overtaken_worker_changes_nothing_and_counts_no_failure(storage, jour
     class SlowStorage:
         """Lets another worker in after each claim."""
 
-        read, submit, slice_size = storage.read, storage.submit, 2
+        read, submit, slice_size, pool_size = storage.read, storage.submit, 2, 1
 
         def write(self, work):
             answer = storage.write(work)
@@ -303,7 +303,7 @@ def test_what_is_done_is_counted_when_it_is_committed_however_often_it_was_tried
     class Rerunning:
         """Runs every call twice, as after a conflict with another node, and keeps the second."""
 
-        read, write, slice_size = storage.read, storage.write, 2
+        read, write, slice_size, pool_size = storage.read, storage.write, 2, 1
 
         def submit(self, work):
             def twice(tx):
