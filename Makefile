@@ -15,6 +15,8 @@ MAX_TEST_WORKERS := 8
 UV_READY := $(VENV)/.uv-$(UV_VERSION)
 RUNTIME_READY := $(VENV)/.runtime-synced
 DEV_READY := $(VENV)/.dev-synced
+PEERS := bench/.venv
+PEERS_READY := $(PEERS)/.installed
 JAVASCRIPT_READY := $(JAVASCRIPT)/node_modules/.installed
 
 # uv works on our environment with our interpreter; it neither looks for another Python nor downloads one.
@@ -62,7 +64,7 @@ LOCKED := "$(PYTHON)" -c "$$RUN_LOCKED"
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test check format fidelity clean environment javascript
+.PHONY: help serve test check format fidelity bench clean environment javascript
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -86,10 +88,13 @@ format: $(DEV_READY) ## rewrite the sources in the house format
 fidelity: $(DEV_READY) ## rewrite docs/fidelity.md from the ledger
 	@PYTHONPATH=tests $(BIN)/python -m fidelity.render
 
+bench: $(DEV_READY) $(PEERS_READY) ## measure Strongroom and its peers; options go in ARGS, as in make bench ARGS="--help"
+	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+
 clean: ## remove what the targets made: environment, caches, node_modules; never the server's data
-	rm -rf $(VENV) $(JAVASCRIPT)/node_modules dist
+	rm -rf $(VENV) $(PEERS) $(JAVASCRIPT)/node_modules dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	find src tests bench -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # Steps that the targets above need; rarely called by hand.
 
@@ -132,3 +137,9 @@ $(JAVASCRIPT_READY): $(JAVASCRIPT)/package.json $(JAVASCRIPT)/package-lock.json 
 	@$(LOCKED) '$(NPM) ci --prefix $(JAVASCRIPT) --ignore-scripts --no-audit --no-fund \
 	    --fetch-retries 2 --fetch-retry-mintimeout 1000 --fetch-retry-maxtimeout 5000; touch $@' || \
 	  echo >&2 "warning: npm could not install the JavaScript client; its tests will fail (again: make javascript)"
+
+# The peers need other versions of what the server needs, hence an environment of their own.
+$(PEERS_READY): bench/requirements.txt | $(DEV_READY)
+	@echo "==> $(PEERS): the peers that the bench measures, as bench/requirements.txt pins them"
+	@$(LOCKED) '"$(PYTHON)" -m venv --clear $(PEERS); \
+	    $(BIN)/uv pip install --quiet --python $(PEERS)/bin/python -r bench/requirements.txt; touch $@'

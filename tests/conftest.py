@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 UNIT_TESTS = Path(__file__).parent / "unit"
-MAY_USE_SOCKETS = UNIT_TESTS / "wire" / "test_strict_protocol.py"
+MAY_USE_SOCKETS = {UNIT_TESTS / "wire" / name for name in ("test_http_protocol.py", "test_http_connection.py")}
 
 settings.register_profile("ci", deadline=None, derandomize=False, max_examples=100)
 settings.load_profile("ci")
@@ -76,7 +76,7 @@ def javascript_client() -> JavaScriptClient:
 
 @pytest.fixture(autouse=True)
 def _no_sockets_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    exempt = request.path == MAY_USE_SOCKETS or request.node.get_closest_marker("needs_sockets")
+    exempt = request.path in MAY_USE_SOCKETS or request.node.get_closest_marker("needs_sockets")
     if exempt or UNIT_TESTS not in request.path.parents:
         return
     for name in ("connect", "connect_ex"):

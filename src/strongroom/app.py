@@ -38,8 +38,8 @@ from strongroom.service import Service
 from strongroom.storage.base import Storage, StorageError, Transaction
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.throttle import Throttle
-from strongroom.wire.asgi import Edge, Forwarder, Probes
 from strongroom.wire.core import CONTENT_TYPE, SERVICE_NAME, RequestCore
+from strongroom.wire.edge import Edge, Forwarder, Probes
 from strongroom.workers import purge, replicate
 from strongroom.workers.runner import Runner
 from strongroom.workers.trail_keeper import TrailKeeper

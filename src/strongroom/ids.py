@@ -23,7 +23,11 @@ def _draw(entropy: Entropy, alphabet: str, length: int) -> str:
 
 def random_uuid(entropy: Entropy) -> str:
     """Return a version 4 UUID (RFC 9562): request ids, event ids, key ids."""
-    return str(uuid.UUID(bytes=entropy.token_bytes(16), version=4))
+    drawn = bytearray(entropy.token_bytes(16))
+    drawn[6] = drawn[6] & 0x0F | 0x40
+    drawn[8] = drawn[8] & 0x3F | 0x80
+    text = drawn.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def arn_suffix(entropy: Entropy) -> str:

@@ -25,7 +25,7 @@ from collections.abc import Callable, Generator
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import uvicorn
 
@@ -33,7 +33,7 @@ from strongroom.app import Node, open_node
 from strongroom.config import Config
 from strongroom.errors import OperatorError
 from strongroom.wire.forward import Link, Writer
-from strongroom.wire.strict_protocol import StrictHttpProtocol
+from strongroom.wire.http_protocol import HttpProtocol
 
 BACKLOG: Final = 2_048
 KEEP_ALIVE_SECONDS: Final = 75
@@ -191,9 +191,10 @@ async def _run_loop(server: _Server, listener: socket.socket, link: Writer | Non
 
 def _uvicorn_config(config: Config, node: Node) -> uvicorn.Config:
     return uvicorn.Config(
-        node.edge,
+        cast("Any", node.edge),  # no ASGI application: HttpProtocol takes it from here
+        interface="asgi3",
         loop="uvloop",
-        http=StrictHttpProtocol,
+        http=HttpProtocol,
         ws="none",
         lifespan="off",
         access_log=False,

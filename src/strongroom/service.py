@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -55,6 +55,9 @@ from strongroom.throttle import Throttle
 
 COMPILED_POLICIES: Final = 4_096
 """Policies kept compiled."""
+
+IDENTITIES: Final = 1_024
+"""Callers whose part of an audit record is kept ready."""
 
 DENY_ALL: Final = '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}'
 
@@ -321,7 +324,8 @@ def internal_failure(error: BaseException) -> InternalServiceError:
     return InternalServiceError("An error occurred on the server side.")
 
 
-def _identity(principal: Principal) -> dict[str, str]:
+@lru_cache(maxsize=IDENTITIES)
+def _identity(principal: Principal) -> Mapping[str, str]:
     return record.user_identity(
         kind=principal.kind,
         principal_id=principal.principal_id,

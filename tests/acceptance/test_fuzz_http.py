@@ -62,8 +62,7 @@ class Slow:
             trickling = threading.Event()
             feeder = threading.Thread(target=self._feed, args=(connection, trickling), daemon=True)
             feeder.start()
-            # An answer is dated when the headers of its request are read, not when it is sent.
-            self.answer = connection.receive().require_aws_form(slack=SLOWEST_BODY + GRACE)
+            self.answer = connection.receive().require_aws_form()
             self.seconds = time.monotonic() - began
             trickling.set()
             feeder.join()

@@ -139,8 +139,8 @@ def test_the_last_full_page_has_no_successor(seven_secrets):
 def test_a_call_examines_a_bounded_number_of_secrets_and_its_page_may_be_empty(seven_secrets, monkeypatch):
     monkeypatch.setattr(list_secrets, "MAX_EXAMINED", 2)
     monkeypatch.setattr(list_secrets, "_CHUNK", 1)
-    by_name = {"SortBy": "name", "Filters": [{"Key": "name", "Values": ["b"]}]}
-    found = pages(seven_secrets, **by_name)
+    all_but_b = [{"Key": "name", "Values": ["!" + name]} for name in ("/", "A", "Z", "_", "a")]
+    found = pages(seven_secrets, SortBy="name", Filters=all_but_b)
     assert found[:3] == [[], [], []]
     assert [name for page in found for name in page] == ["b"]
 

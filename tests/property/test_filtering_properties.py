@@ -5,8 +5,9 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strongroom.domain.filtering import Filter, FilterKey, compile_filters, name_prefix, split_words
-from strongroom.domain.secret import Tag
+from strongroom.domain.filtering import Filter, FilterKey, compile_filters, split_words
+from strongroom.domain.narrowing import Narrowing, name_prefix, narrowings, prefix_end, terms_of
+from strongroom.domain.secret import Secret, Tag
 from support.factories import make_secret
 
 NAMES = st.text("aAbB1/-!", min_size=1, max_size=6)
@@ -46,19 +47,32 @@ def test_values_combine_by_or(secret, each):
     assert passes(secret, each) is any(passes(secret, Filter(each.key, (value,))) for value in each.values)
 
 
-@given(SECRETS, st.lists(FILTERS | st.builds(Filter, st.just(FilterKey.NAME), st.tuples(VALUES)), max_size=4))
-def test_every_result_has_the_name_prefix(secret, filters):
-    prefix = name_prefix(filters)
-    assert prefix != ""
-    if prefix is not None and passes(secret, *filters):
-        assert secret.name.startswith(prefix)
+NAME_FILTERS = st.builds(Filter, st.just(FilterKey.NAME), st.tuples(VALUES))
+
+
+def lets_through(narrowing: Narrowing, secret: Secret) -> bool:
+    return any(secret.name.startswith(name) for name in narrowing.names) or any(
+        term.startswith(beginning) and beginning <= term < prefix_end(beginning)
+        for beginning in narrowing.terms
+        for term in terms_of(secret)
+    )
+
+
+@given(SECRETS, st.lists(FILTERS | NAME_FILTERS, max_size=4))
+def test_every_narrowing_lets_every_match_through(secret, filters):
+    if passes(secret, *filters):
+        assert all(lets_through(narrowing, secret) for narrowing in narrowings(filters))
+        assert secret.name.startswith(name_prefix(filters))
+
+
+@given(KEYS, PLAIN)
+def test_a_plain_filter_of_one_value_always_narrows(key, value):
+    assert narrowings([Filter(key, (value,))]) or (key, value) == (FilterKey.NAME, "")
 
 
 @given(NAMES.filter(lambda name: not name.startswith("!")), st.lists(FILTERS, max_size=3))
 def test_a_plain_name_filter_always_gives_a_prefix(name, filters):
-    prefix = name_prefix([*filters, Filter(FilterKey.NAME, (name,))])
-    assert prefix is not None
-    assert len(prefix) >= len(name)
+    assert len(name_prefix([*filters, Filter(FilterKey.NAME, (name,))])) >= len(name)
 
 
 @given(SECRETS, PLAIN)

@@ -10,6 +10,7 @@ import pytest
 
 from strongroom.storage import sqlite as sqlite_module
 from strongroom.storage.base import StorageError, WriteElsewhereError
+from strongroom.storage.sql import Query
 from strongroom.storage.sqlite import MAX_BATCH, SqliteStorage
 from support.factories import make_secret
 from support.storages import JournalRefused, RecordingJournal, insert_secret, make_version, run_sql, sqlite_path
@@ -178,7 +179,7 @@ def test_bytes_of_deleted_rows_are_erased_from_the_file(sqlite_url, deleting, le
 def test_a_failed_commit_is_a_failed_call_and_the_next_one_works(sqlite, sqlite_url):
     """Another process holds the file for longer than a statement waits."""
     blocker = apsw.Connection(str(sqlite_path(sqlite_url)))
-    sqlite.write(lambda tx: tx._execute("PRAGMA busy_timeout = 1", {}))
+    sqlite.write(lambda tx: tx._execute(Query("busy", "PRAGMA busy_timeout = 1", tuple), {}))
     blocker.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageError, match="BusyError"):
         sqlite.write(insert(1))

@@ -136,11 +136,11 @@ def test_several_are_claimed_from_either_end_and_come_in_order(storage, newest, 
 
 
 def test_looking_for_due_jobs_does_not_look_at_those_of_the_future(sqlite):
-    plan = sqlite.read(
-        lambda tx: tx._execute(
-            "EXPLAIN QUERY PLAN " + tx._queries["find_due_job"], {"now": 0}
-        )  # the last column says it
-    )
+    def explain(tx):
+        query = tx._queries["find_due_job"]
+        return tx._execute(replace(query, text="EXPLAIN QUERY PLAN " + query.text), {"now": 0})
+
+    plan = sqlite.read(explain)  # the last column says it
     assert [row[-1] for row in plan] == ["SEARCH jobs USING INDEX jobs_by_time (run_at<?)"]
 
 

@@ -7,8 +7,11 @@ from threading import Barrier
 
 import pytest
 
+from strongroom.domain.narrowing import Narrowing
 from strongroom.errors import OperatorError
-from strongroom.storage.migrate import dialect_text, migrations, pending
+from strongroom.storage import listing
+from strongroom.storage.migrate import VERSION_TABLE, dialect_text, migrations, pending
+from support.factories import ACCOUNT_ID, REGION
 from support.storages import insert_secret, opened, run_sql
 
 NEWEST = migrations("sqlite")[-1].version
@@ -88,6 +91,44 @@ def test_a_migration_that_fails_leaves_nothing_behind(database_url):
     assert tables == [("stages",)]
 
 
+def make_schema_two(database_url):
+    """Make the database that an older server has left: its schema, and secrets without terms."""
+    dialect = "sqlite" if database_url.startswith("sqlite") else "postgresql"
+    run_sql(database_url, dialect_text(VERSION_TABLE, dialect))
+    for migration in migrations(dialect)[:2]:
+        for statement in migration.statements:
+            run_sql(database_url, statement)
+        run_sql(database_url, "INSERT INTO schema_version (version) VALUES (:version)", version=migration.version)
+
+
+def test_secrets_from_before_the_index_are_indexed(database_url, monkeypatch):
+    monkeypatch.setattr(listing, "_BACKFILL_CHUNK", 2)
+    make_schema_two(database_url)
+    for number in range(5):
+        run_sql(
+            database_url,
+            "INSERT INTO secrets (account_id, region, name, arn, created_at, last_changed_at, description, tags) "
+            "VALUES (:account_id, :region, :name, :arn, 0, 0, :description, :tags)",
+            account_id=ACCOUNT_ID,
+            region=REGION,
+            name=f"Old{number}",
+            arn=f"arn:{number}",
+            description="Written long ago",
+            tags='[["team","Blü"]]' if number == 3 else None,
+        )
+    with opened(database_url) as storage:
+
+        def found(*terms: str):
+            return storage.read(lambda tx: tx.find_names(ACCOUNT_ID, REGION, Narrowing(terms=terms), 10))
+
+        assert sorted(found("dlong")) == sorted(found("wold")) == [f"Old{number}" for number in range(5)]
+        assert found("kteam") == found("vBlü") == found("wblü") == ["Old3"]
+        secret = storage.read(lambda tx: tx.find_secret(ACCOUNT_ID, REGION, "Old3"))
+        storage.write(lambda tx: tx.delete_secret(secret))
+        assert found("kteam") == found("vBlü") == found("wblü") == []
+    assert run_sql(database_url, "SELECT COUNT(*) FROM secret_terms WHERE name = 'Old3'") == [(0,)]
+
+
 def test_nodes_that_start_together_make_one_schema(database_url):
     together = Barrier(4)
 
@@ -134,3 +175,4 @@ def test_a_statement_is_rewritten_for_postgresql():
     assert dialect_text(statement, "postgresql") == (
         'CREATE TABLE t (\n  a BIGINT,\n  b BYTEA NOT NULL,\n  c TEXT COLLATE "C"\n)'
     )
+    assert dialect_text("CREATE TABLE t (a BLOB) STRICT, WITHOUT ROWID", "postgresql") == "CREATE TABLE t (a BYTEA)"

@@ -12,6 +12,7 @@ import pytest
 from strongroom.errors import OperatorError
 from strongroom.storage.base import StorageError
 from strongroom.storage.postgresql import MAX_ATTEMPTS, PostgresqlStorage, _without_password
+from strongroom.storage.sql import Query
 from support.factories import ACCOUNT_ID, REGION, make_secret
 from support.storages import insert_secret, opened, run_sql
 
@@ -174,7 +175,7 @@ def test_two_that_lock_in_opposite_order_both_end(postgresql, journal):
 
 def test_a_lost_connection_fails_one_call_and_the_pool_recovers(postgresql, postgres_url):
     def kill_own_session(tx):
-        tx._execute("SELECT pg_terminate_backend(pg_backend_pid())", {})
+        tx._execute(Query("end", "SELECT pg_terminate_backend(pg_backend_pid())", dict), {})
 
     with pytest.raises(StorageError):
         postgresql.write(kill_own_session)

@@ -63,6 +63,11 @@ class PrivatePostgres:
             raise
         return self
 
+    @property
+    def pid(self) -> int | None:
+        """The process that all of the server's descend from; None while it is not running."""
+        return None if self._keeper is None else self._keeper.pid
+
     def url(self, database: str) -> str:
         return f"postgresql://{SUPERUSER}@/{quote(database)}?host={quote(str(self._home), safe='')}&port={PORT}"
 

@@ -24,6 +24,7 @@ MAX_TEXT: Final = 1_024
 """Longest user agent or error message in a record, in characters."""
 
 _EVENT_VERSION: Final = "1.11"
+_SECONDS_LENGTH: Final = len("2026-01-01T00:00:00")
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -78,6 +79,7 @@ def api_call(
 ) -> bytes:
     """Return the record of one API call as a line of JSON, without line end."""
     origin = facts.origin
+    agent = origin.user_agent
     record: dict[str, Any] = {
         "eventVersion": _EVENT_VERSION,
         "userIdentity": facts.identity,
@@ -86,23 +88,21 @@ def api_call(
         "eventName": facts.name,
         "awsRegion": facts.region,
         "sourceIPAddress": origin.source_ip,
-        "userAgent": None if origin.user_agent is None else origin.user_agent[:MAX_TEXT],
+        "userAgent": None if agent is None else agent[:MAX_TEXT],
     }
     if error is not None:
         record["errorCode"] = "AccessDenied" if isinstance(error, AccessDeniedException) else error.code
         if error.message is not None:
             record["errorMessage"] = error.message[:MAX_TEXT]
-    record |= {
-        "requestParameters": request or None,
-        "responseElements": None if facts.read_only else (response or None),
-        "requestID": origin.request_id,
-        "eventID": facts.event_id,
-        "readOnly": facts.read_only,
-        "eventType": "AwsApiCall",
-        "managementEvent": True,
-        "recipientAccountId": facts.account_id,
-        "eventCategory": "Management",
-    }
+    record["requestParameters"] = request or None
+    record["responseElements"] = None if facts.read_only else (response or None)
+    record["requestID"] = origin.request_id
+    record["eventID"] = facts.event_id
+    record["readOnly"] = facts.read_only
+    record["eventType"] = "AwsApiCall"
+    record["managementEvent"] = True
+    record["recipientAccountId"] = facts.account_id
+    record["eventCategory"] = "Management"
     if origin.tls_version is not None:
         record["tlsDetails"] = {"tlsVersion": origin.tls_version, "clientProvidedHostHeader": origin.host}
     return _encode(record)
@@ -144,5 +144,5 @@ def service_event(
 
 
 def event_time(now: datetime) -> str:
-    """Return an instant as CloudTrail writes it: UTC, whole seconds."""
-    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return an instant of UTC as CloudTrail writes it: whole seconds."""
+    return f"{now.isoformat(timespec='seconds')[:_SECONDS_LENGTH]}Z"

@@ -73,7 +73,7 @@ class AccessKeys:
         self._entropy = entropy
 
     def find_active(self, access_key_id: str) -> StoredAccessKey | None:
-        row = self._storage.read(lambda tx: tx.find_access_key(access_key_id))
+        row = self._storage.look_up(lambda tx: tx.find_access_key(access_key_id))
         return StoredAccessKey(row, self._open) if row is not None and row.active else None
 
     def create_root_key(

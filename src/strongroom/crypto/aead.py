@@ -13,12 +13,13 @@ Rules (NIST SP 800-38D, SP 800-108; trap 33 of the dossier):
 
 from __future__ import annotations
 
+import hmac
+from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from strongroom.entropy import Entropy
 
@@ -39,17 +40,33 @@ class TamperedError(Exception):
 
 def context(purpose: str, *fields: str | int) -> bytes:
     """Return the injective encoding of a purpose and its fields, for use as AAD."""
-    encoded = bytearray((_FORMAT, _ALGORITHM))
-    for field in (purpose, *fields):
+    return purpose_context(purpose, encode_fields(fields))
+
+
+def encode_fields(fields: Sequence[str | int]) -> bytes:
+    """Return the injective encoding of a context's fields, to be used for several purposes."""
+    encoded = bytearray()
+    for field in fields:
         text = str(field).encode()
         encoded += len(text).to_bytes(_LENGTH_BYTES, "big")
         encoded += text
     return bytes(encoded)
 
 
+def purpose_context(purpose: str, encoded_fields: bytes) -> bytes:
+    """Return the context of a purpose and the fields that `encode_fields` encoded."""
+    return _context_start(purpose) + encoded_fields
+
+
+@cache
+def _context_start(purpose: str) -> bytes:
+    return bytes((_FORMAT, _ALGORITHM)) + encode_fields((purpose,))
+
+
 def derive(key: bytes, label: str, salt: bytes = b"") -> bytes:
     """Return a key for one purpose, derived from `key` by HKDF-Expand (RFC 5869, section 2.3)."""
-    return HKDFExpand(SHA256(), KEY_BYTES, b"strongroom " + label.encode() + b"\0" + salt).derive(key)
+    # A key of 32 bytes is the first block of the expansion, which is one HMAC.
+    return hmac.digest(key, b"strongroom " + label.encode() + b"\0" + salt + b"\1", "sha256")
 
 
 def seal(key: bytes, plaintext: bytes, aad: bytes, entropy: Entropy) -> bytes:

@@ -16,7 +16,16 @@ from functools import lru_cache
 from typing import Final
 
 from strongroom import ids
-from strongroom.crypto.aead import KEY_BYTES, TamperedError, context, open_sealed, seal, unwrap, wrap
+from strongroom.crypto.aead import (
+    KEY_BYTES,
+    TamperedError,
+    encode_fields,
+    open_sealed,
+    purpose_context,
+    seal,
+    unwrap,
+    wrap,
+)
 from strongroom.crypto.keyring import Keyring
 from strongroom.domain import kms_key
 from strongroom.domain.kms_key import DEFAULT_ALIAS, KeyManager, KeyReference, KeyState, KmsKey
@@ -31,6 +40,8 @@ BACKING_KEY_CACHE: Final = 4_096
 """Unwrapped KMS key versions kept in memory: immutable, 32 bytes each."""
 
 _BACKING_KEY: Final = "kms key version"
+_DATA_KEY: Final = "data key"
+_SECRET_VALUE: Final = "secret value"
 
 logger = logging.getLogger(__name__)
 
@@ -99,9 +110,9 @@ class Vault:
             key_arn=key.arn,
             key_version=version,
             wrapped_key=wrap(
-                self._backing_key(tx, key, version), data_key, context("data key", *fields), self._entropy
+                self._backing_key(tx, key, version), data_key, purpose_context(_DATA_KEY, fields), self._entropy
             ),
-            ciphertext=seal(data_key, value.reveal(), context("secret value", *fields), self._entropy),
+            ciphertext=seal(data_key, value.reveal(), purpose_context(_SECRET_VALUE, fields), self._entropy),
         )
 
     def open(self, tx: Transaction, secret: Secret, version_id: str, sealed: SealedValue) -> SecretValue:
@@ -114,8 +125,9 @@ class Vault:
             key = self._decryption_key(tx, secret, sealed)
             fields = _binding(secret, version_id, sealed.kind, sealed.key_arn, sealed.key_version)
             backing = self._backing_key(tx, key, sealed.key_version)
-            data_key = unwrap(backing, sealed.wrapped_key, context("data key", *fields))
-            return SecretValue(sealed.kind, open_sealed(data_key, sealed.ciphertext, context("secret value", *fields)))
+            data_key = unwrap(backing, sealed.wrapped_key, purpose_context(_DATA_KEY, fields))
+            value = open_sealed(data_key, sealed.ciphertext, purpose_context(_SECRET_VALUE, fields))
+            return SecretValue(sealed.kind, value)
         except TamperedError:
             self._metrics.increment("tampered_ciphertexts_total")
             logger.error("The stored value of version %s of %s does not open: tampered?", version_id, secret.arn)  # noqa: TRY400
@@ -166,5 +178,7 @@ def _find_key(tx: Transaction, reference: KeyReference) -> KmsKey | None:
     return None if key_id is None else tx.find_kms_key(reference.account_id, reference.region, key_id)
 
 
-def _binding(secret: Secret, version_id: str, kind: ValueKind, key_arn: str, key_version: int) -> tuple[str | int, ...]:
-    return secret.account_id, secret.region, secret.arn, version_id, kind.value, key_arn, key_version
+def _binding(secret: Secret, version_id: str, kind: ValueKind, key_arn: str, key_version: int) -> bytes:
+    return encode_fields(
+        (secret.account_id, secret.region, secret.arn, version_id, kind.value, key_arn, key_version),
+    )

@@ -107,17 +107,8 @@ def compile_filters(filters: Sequence[Filter]) -> Predicate:
     return lambda secret: all(holds(secret) for holds in predicates)
 
 
-def name_prefix(filters: Sequence[Filter]) -> str | None:
-    """Return the longest prefix that the name of every result has, for storage to seek; None when unknown.
-
-    Only plain `name` filters with a single value say so much; the predicate still decides.
-    """
-    prefixes = [
-        each.values[0]
-        for each in filters
-        if each.key is FilterKey.NAME and len(each.values) == 1 and not _is_negated(each.values[0])
-    ]
-    return max(prefixes, key=len, default="") or None
+def is_negated(value: str) -> bool:
+    return value.startswith("!")
 
 
 def split_words(text: str) -> list[str]:
@@ -129,13 +120,9 @@ def _present(text: str | None) -> tuple[str, ...]:
     return () if text is None else (text,)
 
 
-def _is_negated(value: str) -> bool:
-    return value.startswith("!")
-
-
 def _compile_filter(each: Filter) -> Predicate:
     attributes = _ATTRIBUTES[each.key]
-    alternatives = [(_compile_value(each.key, value), _is_negated(value)) for value in each.values]
+    alternatives = [(_compile_value(each.key, value), is_negated(value)) for value in each.values]
 
     def holds(secret: Secret) -> bool:
         texts = attributes(secret)

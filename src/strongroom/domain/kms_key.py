@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from strongroom.domain.identifiers import partition_of
@@ -23,6 +24,9 @@ from strongroom.errors import AccessDeniedException, InvalidParameterException, 
 DEFAULT_ALIAS: Final = "alias/aws/secretsmanager"
 DEFAULT_KEY_SHOWN_AS: Final = "DefaultEncryptionKey"
 """What KmsKeyIds holds for the implicit default key (recorded)."""
+
+REFERENCES_KEPT: Final = 1_024
+"""References kept parsed: the keys in use are few, and every read names one."""
 
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9-]{1,256}")
 _ALIAS: Final = re.compile(r"alias/[A-Za-z0-9:/_-]{1,250}")
@@ -93,6 +97,7 @@ def is_customer_alias(alias: str) -> bool:
     return _ALIAS.fullmatch(alias) is not None and not alias.startswith("alias/aws/")
 
 
+@lru_cache(maxsize=REFERENCES_KEPT)
 def parse_reference(kms_key_id: str | None, *, account_id: str, region: str) -> KeyReference:
     """Return the key a request names.
 

@@ -1,14 +1,19 @@
 """ListSecrets: the secrets of an account and region, filtered, sorted, page by page.
 
 A page may be short, or empty, and still have a successor: only the absence of NextToken ends a listing
-(documented). One call examines a bounded number of secrets, so that a filter that finds nothing among
-very many cannot hold up other callers.
+(documented). One call looks at a bounded number of secrets, so that a filter that finds little among very
+many cannot hold up other callers (docs/adr/0008):
+
+- Filters that the index narrows to few candidates: those are put in order, and nothing else is looked at.
+- All others: the order is walked until the page is full. A walk that finds little asks the index again,
+  for thousands; with more than that it goes on until enough was seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 from hashlib import sha256
 from typing import Annotated, Final
 
@@ -16,6 +21,7 @@ import msgspec
 
 from strongroom.domain import deletion, filtering
 from strongroom.domain.listing import ListingPosition, SortBy, position_of
+from strongroom.domain.narrowing import name_prefix, narrowings
 from strongroom.domain.secret import Secret
 from strongroom.domain.staging import by_version
 from strongroom.errors import (
@@ -33,8 +39,20 @@ from strongroom.operations.shapes import (
 )
 
 DEFAULT_PAGE: Final = 100
-MAX_EXAMINED: Final = 5_000
+MAX_EXAMINED: Final = 2_000
 """Secrets one call looks at before it answers with what it has."""
+
+FEW_CANDIDATES: Final = 500
+"""Candidates from the index that are put in order at once, before the order is walked."""
+
+MAX_CANDIDATES: Final = 3_000
+"""Candidates that are put in order for each page where a walk does not find enough of them."""
+
+_WALK_FIRST: Final = 500
+"""Secrets that a walk looks at before it asks for more than few candidates."""
+
+MAX_NARROWINGS: Final = 4
+"""Narrowings one call tries, those first that are likely to let the fewest through."""
 
 _CHUNK: Final = 500
 
@@ -87,32 +105,55 @@ def _collect(
 ) -> tuple[list[Secret], ListingPosition | None]:
     """Return a page and the place it ends at, None at the end of the listing."""
     wanted = request.max_results or DEFAULT_PAGE
-    accepts = _predicate(request)
+    filters = [filtering.require_valid(each.key, each.values) for each in request.filters or ()]
+    accepts = _predicate(request, filters)
+    read_on = partial(
+        call.tx.list_secrets,
+        call.account_id,
+        call.region,
+        order,
+        descending=request.sort_order == SortOrder.DESCENDING,
+        include_scheduled=bool(request.include_planned_deletion),
+        name_prefix=name_prefix(filters),
+    )
+    tolerated = FEW_CANDIDATES
+    among = _candidates(call, filters, tolerated)
     found: list[Secret] = []
-    examined = 0
+    examined, limit = 0, min(wanted + 1, _CHUNK)
     while examined < MAX_EXAMINED:
-        chunk = call.tx.list_secrets(
-            call.account_id,
-            call.region,
-            order,
-            after,
-            wanted + 1 if not request.filters else _CHUNK,
-            descending=request.sort_order == SortOrder.DESCENDING,
-        )
-        if not chunk:
-            return found, None
+        if among is None and tolerated < MAX_CANDIDATES and examined >= _WALK_FIRST:
+            tolerated = MAX_CANDIDATES
+            among = _candidates(call, filters, tolerated)
+        chunk = read_on(after=after, limit=limit, among=among)
         for secret in chunk:
             if accepts(secret):
                 if len(found) == wanted:
                     return found, after
                 found.append(secret)
             after = position_of(secret, order)
-        examined += len(chunk)
+        if len(chunk) < limit:
+            return found, None
+        examined += limit
+        limit = _enough(wanted + 1 - len(found), len(found), examined)
     return found, after
 
 
-def _predicate(request: ListSecretsRequest) -> Callable[[Secret], bool]:
-    matches = filtering.compile_filters([filtering.require_valid(f.key, f.values) for f in request.filters or ()])
+def _enough(missing: int, found: int, examined: int) -> int:
+    """Return how many to look at next: what is missing should be among them if matches stay as frequent."""
+    return min(missing * examined // max(found, 1) + missing // 4 + 1, _CHUNK)
+
+
+def _candidates(call: Call, filters: Sequence[filtering.Filter], limit: int) -> list[str] | None:
+    """Return the names of all secrets that can match, where the index knows of few; otherwise None."""
+    for narrowing in narrowings(filters)[:MAX_NARROWINGS]:
+        names = call.tx.find_names(call.account_id, call.region, narrowing, limit)
+        if names is not None:
+            return names
+    return None
+
+
+def _predicate(request: ListSecretsRequest, filters: Sequence[filtering.Filter]) -> Callable[[Secret], bool]:
+    matches = filtering.compile_filters(filters)
     if request.include_planned_deletion:
         return matches
     return lambda secret: not deletion.is_scheduled(secret) and matches(secret)

@@ -51,6 +51,10 @@ class Verdict:
     match: PrincipalMatch | None = None
 
 
+_SILENCE: Final = Verdict()
+_ALLOWED: Final = Decision(allowed=True)
+
+
 def judge(policies: Iterable[Policy], request: AccessRequest) -> Verdict:
     """Return the verdict of policies of one kind, whose statements count together."""
     allow, match = None, None
@@ -98,11 +102,13 @@ def decide_resource(
         policies: all resource policies of the resource.
         role_arn: of a role session, the ARN of the role with its path.
     """
-    request = AccessRequest(names_of(principal, role_arn=role_arn), action, resource_arn, Context(context))
-    resource = judge(policies, request)
+    caller = names_of(principal, role_arn=role_arn)
+    resource = _SILENCE
+    if policies:
+        resource = judge(policies, AccessRequest(caller, action, resource_arn, Context(context)))
     if resource.deny is not None:
         return denied_by(PolicyKind.RESOURCE, resource.deny)
-    identity_allows = request.caller.is_root
+    identity_allows = caller.is_root
     if resource_arn == "*" or _account_of(resource_arn) == principal.account_id:
         names_caller = resource.match is not None and resource.match > PrincipalMatch.ACCOUNT
         if not identity_allows and not names_caller:
@@ -111,7 +117,7 @@ def decide_resource(
         return not_allowed(PolicyKind.RESOURCE, action)
     elif not identity_allows:
         return not_allowed(PolicyKind.IDENTITY, action)
-    return Decision(allowed=True, statement=resource.allow)
+    return _ALLOWED if resource.allow is None else Decision(allowed=True, statement=resource.allow)
 
 
 def _account_of(arn: str) -> str:

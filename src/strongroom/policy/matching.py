@@ -35,7 +35,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final, TypeAlias
 
 from strongroom.domain.principal import Principal, root_arn
@@ -46,6 +46,7 @@ Lookup: TypeAlias = Callable[[str], str | None]
 _Segment: TypeAlias = tuple[str, ...]
 """What stands between two `*`: literal pieces, with one `?` between each two."""
 
+CALLERS_KEPT: Final = 1_024
 _ARN_PARTS: Final = 6
 _ESCAPED: Final = frozenset("*?$")
 _ANYTHING: Final = (("",), ("",))
@@ -352,6 +353,7 @@ class CallerNames:
         return self.arn == root_arn(self.account_id)
 
 
+@lru_cache(maxsize=CALLERS_KEPT)
 def names_of(principal: Principal, *, role_arn: str | None = None) -> CallerNames:
     return CallerNames(account_id=principal.account_id, arn=principal.arn, role_arn=role_arn)
 

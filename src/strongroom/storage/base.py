@@ -22,6 +22,7 @@ from typing import Protocol, TypeVar
 
 from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.listing import ListingPosition, SortBy
+from strongroom.domain.narrowing import Narrowing
 from strongroom.domain.replication import Replica
 from strongroom.domain.secret import Secret, Version
 from strongroom.metrics import Metrics
@@ -124,7 +125,20 @@ class Transaction(Protocol):
         limit: int,
         *,
         descending: bool,
-    ) -> list[Secret]: ...
+        include_scheduled: bool = True,
+        among: Sequence[str] | None = None,
+        name_prefix: str = "",
+    ) -> list[Secret]:
+        """Return the secrets that follow a place in an order, at most `limit`.
+
+        `among` are the only names to look at (some thousands at most). `name_prefix` bounds a listing by name,
+        and is ignored in other orders.
+        """
+        ...
+
+    def find_names(self, account_id: str, region: str, narrowing: Narrowing, limit: int) -> list[str] | None:
+        """Return the names that a narrowing lets through, each once; None when the index has more than `limit`."""
+        ...
 
     def find_version(self, secret: Secret, version_id: str) -> Version | None: ...
     def list_versions(self, secret: Secret) -> list[Version]: ...
@@ -203,6 +217,10 @@ class Storage(Protocol):
     """How many background jobs may be submitted together without crowding out callers."""
 
     def read(self, work: Callable[[Transaction], T]) -> T: ...
+    def look_up(self, work: Callable[[Transaction], T]) -> T:
+        """As `read`, for a work of one query, which needs neither a snapshot nor the journal."""
+        ...
+
     def write(self, work: Callable[[Transaction], T]) -> T: ...
     def submit(self, work: Callable[[Transaction], T]) -> Future[T]: ...
     def attach_journal(self, journal: Journal, metrics: Metrics | None = None) -> None:

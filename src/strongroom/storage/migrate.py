@@ -7,14 +7,19 @@ one. The statements are written in SQLite's types; `dialect_text` turns them int
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
 from strongroom.errors import OperatorError
+from strongroom.storage.listing import Run, index_every_secret
 
 VERSION_TABLE: Final = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)"
+
+_LISTING: Final = 3
+"""The migration from which on secrets are indexed for ListSecrets."""
 
 _FILE: Final = re.compile(r"(\d{4})_[a-z_]+\.sql")
 
@@ -45,7 +50,7 @@ def dialect_text(statement: str, dialect: str) -> str:
     text = re.sub(r"\bINTEGER\b", "BIGINT", statement)
     text = re.sub(r"\bBLOB\b", "BYTEA", text)
     text = re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', text)
-    return re.sub(r"\)\s*STRICT$", ")", text)
+    return re.sub(r"\)\s*STRICT(, WITHOUT ROWID)?$", ")", text)
 
 
 def pending(dialect: str, present: int) -> tuple[Migration, ...]:
@@ -62,3 +67,9 @@ def pending(dialect: str, present: int) -> tuple[Migration, ...]:
             next_step="start the newer Strongroom again, or restore a backup made before the upgrade",
         )
     return tuple(migration for migration in known if migration.version > present)
+
+
+def complete(done: Sequence[Migration], run: Run) -> None:
+    """Do what SQL cannot: index the secrets that were there before the index. The schema is the newest by now."""
+    if any(migration.version == _LISTING for migration in done):
+        index_every_secret(run)

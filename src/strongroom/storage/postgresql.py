@@ -27,8 +27,10 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
 from strongroom.storage.base import Journal, StorageError, Transaction, WriteRequiredError
-from strongroom.storage.migrate import VERSION_TABLE, dialect_text, pending
+from strongroom.storage.listing import Run
+from strongroom.storage.migrate import VERSION_TABLE, complete, dialect_text, pending
 from strongroom.storage.postgresql_session import Session
+from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
 from strongroom.storage.transaction import SqlTransaction
 
@@ -93,6 +95,9 @@ class PostgresqlStorage:
     def read(self, work: Callable[[Transaction], T]) -> T:
         return self._guarded(lambda: self._attempt(work, writable=False))
 
+    def look_up(self, work: Callable[[Transaction], T]) -> T:
+        return self._guarded(lambda: self._at_once(work))
+
     def write(self, work: Callable[[Transaction], T]) -> T:
         return self._guarded(lambda: self._with_retries(work))
 
@@ -131,7 +136,7 @@ class PostgresqlStorage:
             self._pool.putconn(connection)
 
     def _transact(self, session: Session, work: Callable[[Transaction], T], *, writable: bool) -> T:
-        tx = SqlTransaction(session.execute, self._queries, writable=writable)
+        tx = SqlTransaction(session.query, self._queries, writable=writable)
         session.begin("BEGIN" if writable else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
             result = work(tx)
@@ -154,6 +159,13 @@ class PostgresqlStorage:
             self._metrics.increment("committed_calls_total")
         return result
 
+    def _at_once(self, work: Callable[[Transaction], T]) -> T:
+        connection = self._pool.getconn()
+        try:
+            return work(SqlTransaction(connection.session.query, self._queries, writable=False))
+        finally:
+            self._pool.putconn(connection)
+
     def _record(self, entries: list[bytes], *, durable: bool) -> None:
         if entries:
             if self._journal is None:
@@ -167,16 +179,28 @@ def _migrate(url: str, where: str) -> None:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
             connection.execute(dialect_text(VERSION_TABLE, "postgresql").encode())
             row = connection.execute("SELECT COALESCE(MAX(version), 0) FROM schema_version").fetchone()
-            for migration in pending("postgresql", int(row[0]) if row else 0):
+            todo = pending("postgresql", int(row[0]) if row else 0)
+            for migration in todo:
                 for statement in migration.statements:
                     connection.execute(statement.encode())
                 connection.execute("INSERT INTO schema_version (version) VALUES (%s)", (migration.version,))
+            complete(todo, _run_on(connection))
     except psycopg.Error as error:
         raise OperatorError(
             f"The database at {where} cannot be used.",
             why=str(error).strip() or type(error).__name__,
             next_step="check the URL given as --database, that the server runs, and that the user may create tables",
         ) from error
+
+
+def _run_on(connection: psycopg.Connection) -> Run:
+    queries = load("postgresql").writing
+
+    def run(name: str, params: Params) -> list[Row]:
+        cursor = connection.execute(queries[name].text.encode(), params)
+        return cursor.fetchall() if cursor.description else []
+
+    return run
 
 
 def _without_password(url: str) -> str:

@@ -20,6 +20,7 @@ import psycopg
 from psycopg import pq
 
 from strongroom.storage.rows import Params, Row
+from strongroom.storage.sql import Query
 
 _BINARY: Final = pq.Format.BINARY
 _INT8: Final = 20
@@ -55,6 +56,10 @@ class Session:
         self._usable.register(libpq.socket, select.POLLIN | select.POLLOUT)
         self._statements: dict[str, _Statement] = {}
         self._waiting: list[tuple[_Statement, list[bytes]]] = []
+
+    def query(self, query: Query, params: Params) -> list[Row]:
+        """Run a named query, as `execute` does."""
+        return self.execute(query.text, params)
 
     def execute(self, text: str, params: Params) -> list[Row]:
         """Run a statement with parameters written `%(name)s` and return its rows.

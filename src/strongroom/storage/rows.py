@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -13,10 +14,18 @@ from strongroom.domain.replication import Replica, ReplicaStatus
 from strongroom.domain.secret import RotationSettings, SealedValue, Secret, Tag, Version
 from strongroom.domain.secret_value import ValueKind
 from strongroom.domain.timestamps import from_days, from_micros, to_days, to_micros
-from strongroom.storage.base import AccessKeyRow, Job
+from strongroom.storage.base import AccessKeyRow, Job, WrappedKey
 
 Row: TypeAlias = tuple[Any, ...]
 Params: TypeAlias = dict[str, Any]
+
+SECRET_COLUMNS: Final = 18
+VERSION_COLUMNS: Final = 10
+KMS_KEY_COLUMNS: Final = 8
+
+SECRETS_KEPT: Final = 1_024
+KEYS_KEPT: Final = 1_024
+"""Records kept by the row they were made of: a row always means the same record, so none is ever stale."""
 
 
 def micros(instant: datetime | None) -> int | None:
@@ -53,6 +62,7 @@ def _rotation(text: str | None) -> RotationSettings | None:
     return None if text is None else msgspec.json.decode(text, type=RotationSettings)
 
 
+@lru_cache(maxsize=SECRETS_KEPT)
 def secret_of(row: Row) -> Secret:
     return Secret(
         account_id=row[0],
@@ -99,11 +109,14 @@ def secret_params(secret: Secret) -> Params:
     }
 
 
+_KINDS: Final = {kind.value: kind for kind in ValueKind}
+
+
 def _kind(text: str) -> ValueKind:
     """Return the kind of a value. A text that is none was tampered with, and with any kind but its own the value
     does not open, which is what its reader must be told.
     """
-    return ValueKind(text) if text in set(ValueKind) else ValueKind.BINARY
+    return _KINDS.get(text, ValueKind.BINARY)
 
 
 def version_of(row: Row) -> Version:
@@ -139,6 +152,7 @@ def version_params(secret: Secret, version: Version) -> Params:
     }
 
 
+@lru_cache(maxsize=KEYS_KEPT)
 def kms_key_of(row: Row) -> KmsKey:
     return KmsKey(
         account_id=row[0],
@@ -165,6 +179,7 @@ def kms_key_params(key: KmsKey) -> Params:
     }
 
 
+@lru_cache(maxsize=KEYS_KEPT)
 def access_key_of(row: Row) -> AccessKeyRow:
     return AccessKeyRow(
         access_key_id=row[0],
@@ -189,6 +204,10 @@ def access_key_params(key: AccessKeyRow) -> Params:
         "sealed_secret": key.sealed_secret,
         "created_at": to_micros(key.created_at),
     }
+
+
+def wrapped_key_of(row: Row) -> WrappedKey:
+    return WrappedKey(int(row[0]), bytes(row[1]), str(row[2]))
 
 
 def job_of(row: Row) -> Job:

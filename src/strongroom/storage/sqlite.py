@@ -7,8 +7,9 @@ Why it is safe:
 - The journal entries of a batch are written, and made durable, before its COMMIT. If the journal refuses
   them the whole batch is rolled back.
 - BEGIN IMMEDIATE: the writer never upgrades a read snapshot (that would fail with SQLITE_BUSY).
-- secure_delete overwrites freed pages. Checkpoints run on their own thread, off the commit path; after
-  wrapped keys were deleted or replaced they erase the log too.
+- secure_delete overwrites freed pages; temp_store=MEMORY keeps what savepoints can undo out of files.
+- Checkpoints run on their own thread, off the commit path; after wrapped keys were deleted or replaced they
+  erase the log too.
 """
 
 from __future__ import annotations
@@ -27,22 +28,25 @@ import apsw
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
 from strongroom.storage.base import Journal, StorageError, Transaction, WriteElsewhereError, WriteRequiredError
-from strongroom.storage.migrate import VERSION_TABLE, pending
+from strongroom.storage.migrate import VERSION_TABLE, complete, pending
 from strongroom.storage.rows import Params, Row
-from strongroom.storage.sql import load
+from strongroom.storage.sql import Query, load
 from strongroom.storage.sqlite_checkpoint import Checkpointer
-from strongroom.storage.transaction import SqlTransaction
+from strongroom.storage.transaction import Execute, SqlTransaction
 
 T = TypeVar("T")
 
 MAX_BATCH: Final = 256
 """Calls that may share one COMMIT."""
 
+CACHE_KIB: Final = 65_536
+"""Most that a connection keeps of the file in memory. SQLite's own 2 MiB hold no page of a large listing twice."""
+
 BUSY_TIMEOUT_MS: Final = 10_000
 """How long a statement waits for another process, such as a command-line tool, to end its write."""
 
 
-_ERASING: Final = ("delete_wrapped_keys", "put_version")
+_ERASING: Final = frozenset({"delete_wrapped_keys", "put_version"})
 """Queries after which an old wrapped key lies in the log and nowhere else."""
 
 
@@ -50,6 +54,15 @@ _ERASING: Final = ("delete_wrapped_keys", "put_version")
 class _Call:
     work: Callable[[Transaction], Any]
     future: Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """A thread's own connection; one cursor serves all its statements, each read to its end at once."""
+
+    connection: apsw.Connection
+    cursor: apsw.Cursor
+    execute: Execute
 
 
 class SqliteStorage:
@@ -89,19 +102,24 @@ class SqliteStorage:
     def read(self, work: Callable[[Transaction], T]) -> T:
         if self._closed:
             raise _closed()
-        connection = self._reader()
-        tx = SqlTransaction(_executor(connection), self._queries, writable=False)
-        connection.execute("BEGIN")
+        reader = self._reader()
+        tx = SqlTransaction(reader.execute, self._queries, writable=False)
+        reader.cursor.execute("BEGIN")
         try:
             result = work(tx)
         except WriteRequiredError:
             tx.entries.clear()  # the call is repeated as a write, which journals it
             raise
         finally:
-            if connection.in_transaction:
-                connection.execute("COMMIT")
+            if reader.connection.in_transaction:
+                reader.cursor.execute("COMMIT")
             self._record(tx.entries, durable=False)
         return result
+
+    def look_up(self, work: Callable[[Transaction], T]) -> T:
+        if self._closed:
+            raise _closed()
+        return work(SqlTransaction(self._reader().execute, self._queries, writable=False))
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         return self.submit(work).result()
@@ -118,7 +136,7 @@ class SqliteStorage:
 
     def check(self) -> None:
         try:
-            self._reader().execute("SELECT 1 FROM schema_version").fetchall()
+            self._reader().cursor.execute("SELECT 1 FROM schema_version").fetchall()
         except apsw.Error as error:
             raise StorageError(f"{self.describe()}: {error}") from error
         if self._writer is not None and not self._writer.is_alive():
@@ -134,12 +152,14 @@ class SqliteStorage:
         if self._writer is not None:
             self._writer.join()
 
-    def _reader(self) -> apsw.Connection:
-        connection: apsw.Connection | None = getattr(self._readers, "connection", None)
-        if connection is None:
-            connection = self._readers.connection = _open(self._path)
+    def _reader(self) -> _Reader:
+        reader: _Reader | None = getattr(self._readers, "reader", None)
+        if reader is None:
+            connection = _open(self._path)
             connection.pragma("query_only", True)  # noqa: FBT003
-        return connection
+            cursor = connection.cursor()
+            reader = self._readers.reader = _Reader(connection, cursor, _executor(cursor))
+        return reader
 
     def _record(self, entries: Sequence[bytes], *, durable: bool) -> None:
         if entries:
@@ -148,7 +168,7 @@ class SqliteStorage:
             self._journal(entries, durable)
 
     def _write_batches(self, connection: apsw.Connection, checkpointer: Checkpointer) -> None:
-        watched = _Watched(_executor(connection), {self._queries[name] for name in _ERASING})
+        watched = _Watched(_executor(connection.cursor()), _ERASING)
         while (first := self._calls.get()) is not None:
             batch, last = self._gather(first)
             for call, result, error in self._commit(connection, watched.execute, batch):
@@ -174,7 +194,7 @@ class SqliteStorage:
         return batch, False
 
     def _commit(
-        self, connection: apsw.Connection, execute: Callable[[str, Params], list[Row]], batch: list[_Call]
+        self, connection: apsw.Connection, execute: Execute, batch: list[_Call]
     ) -> list[tuple[_Call, Any, BaseException | None]]:
         outcomes: list[tuple[_Call, Any, BaseException | None]] = []
         entries: list[bytes] = []
@@ -200,15 +220,15 @@ class SqliteStorage:
 class _Watched:
     """Runs statements and remembers whether certain ones were among them."""
 
-    def __init__(self, execute: Callable[[str, Params], list[Row]], watched: set[str]) -> None:
+    def __init__(self, execute: Execute, watched: frozenset[str]) -> None:
         self._execute = execute
         self._watched = watched
         self._ran = False
 
-    def execute(self, text: str, params: Params) -> list[Row]:
-        if text in self._watched:
+    def execute(self, query: Query, params: Params) -> list[Row]:
+        if query.name in self._watched:
             self._ran = True
-        return self._execute(text, params)
+        return self._execute(query, params)
 
     def ran(self) -> bool:
         """Tell whether one ran since this was last asked."""
@@ -230,10 +250,10 @@ def _in_savepoint(
     return result, None
 
 
-def _executor(connection: apsw.Connection) -> Callable[[str, Params], list[Row]]:
-    def execute(text: str, params: Params) -> list[Row]:
+def _executor(cursor: apsw.Cursor) -> Execute:
+    def execute(query: Query, params: Params) -> list[Row]:
         try:
-            return connection.execute(text, params).fetchall()
+            return cursor.execute(query.text, query.bind(params)).fetchall()
         except apsw.Error as error:
             raise StorageError(f"{type(error).__name__}: {error}") from error
 
@@ -248,10 +268,14 @@ def _open(path: Path) -> apsw.Connection:
     try:
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        # One plan for all values: else a statement is compiled again whenever another value is bound to it.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)  # noqa: FBT003
         connection.pragma("secure_delete", True)  # noqa: FBT003
+        connection.pragma("temp_store", "memory")
+        connection.pragma("cache_size", -CACHE_KIB)
         connection.wal_autocheckpoint(0)
     except apsw.Error as error:
         raise OperatorError(
@@ -267,10 +291,13 @@ def _migrate(connection: apsw.Connection) -> None:
     try:
         connection.execute(VERSION_TABLE)
         present = connection.execute("SELECT COALESCE(MAX(version), 0) FROM schema_version").get
-        for migration in pending("sqlite", present):
+        execute, queries = _executor(connection.cursor()), load("sqlite").writing
+        todo = pending("sqlite", present)
+        for migration in todo:
             for statement in migration.statements:
                 connection.execute(statement)
             connection.execute("INSERT INTO schema_version (version) VALUES (?)", (migration.version,))
+        complete(todo, lambda name, params: execute(queries[name], params))
     except BaseException:
         connection.execute("ROLLBACK")
         raise

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.listing import ListingPosition, SortBy
+from strongroom.domain.narrowing import Narrowing
 from strongroom.domain.replication import Replica
 from strongroom.domain.secret import Secret, Version
 from strongroom.domain.timestamps import from_micros, to_days, to_micros
+from strongroom.storage import listing
 from strongroom.storage.base import AccessKeyRow, Job, Tombstone, TrailHead, WrappedKey, WriteRequiredError
+from strongroom.storage.brought import Brought
 from strongroom.storage.rows import (
+    SECRET_COLUMNS,
     Params,
     Row,
     access_key_of,
@@ -23,30 +27,25 @@ from strongroom.storage.rows import (
     replica_of,
     replica_params,
     secret_of,
-    secret_params,
     version_of,
     version_params,
+    wrapped_key_of,
 )
+from strongroom.storage.sql import Queries, Query
 
 T = TypeVar("T")
-Execute = Callable[[str, Params], list[Row]]
-
-_LISTING: Final = {
-    SortBy.NAME: "list_by_name",
-    SortBy.CREATED_DATE: "list_by_creation",
-    SortBy.LAST_CHANGED_DATE: "list_by_change",
-    SortBy.LAST_ACCESSED_DATE: "list_by_access",
-}
+Execute = Callable[[Query, Params], list[Row]]
 
 
 class SqlTransaction:
     """A `Transaction` over one open database transaction."""
 
-    def __init__(self, execute: Execute, queries: dict[str, str], *, writable: bool) -> None:
+    def __init__(self, execute: Execute, queries: Queries, *, writable: bool) -> None:
         self.writable = writable
         self.entries: list[bytes] = []
         self._execute = execute
-        self._queries = queries
+        self._queries = queries.writing if writable else queries.reading
+        self._brought = Brought()
 
     def journal(self, entry: bytes) -> None:
         self.entries.append(entry)
@@ -54,19 +53,19 @@ class SqlTransaction:
     # --- secrets
 
     def find_secret(self, account_id: str, region: str, name: str) -> Secret | None:
-        return self._one(secret_of, "find_secret", account_id=account_id, region=region, name=name)
+        return self._secret("find_secret", {"account_id": account_id, "region": region, "name": name})
 
     def find_secret_by_arn(self, account_id: str, region: str, arn: str) -> Secret | None:
-        return self._one(secret_of, "find_secret_by_arn", account_id=account_id, region=region, arn=arn)
+        return self._secret("find_secret_by_arn", {"account_id": account_id, "region": region, "arn": arn})
 
     def insert_secret(self, secret: Secret) -> None:
-        self._change("insert_secret", secret_params(secret))
+        listing.insert_secret(self._change, secret)
 
     def put_secret(self, secret: Secret) -> None:
-        self._change("put_secret", secret_params(secret))
+        listing.put_secret(self._change, secret)
 
     def delete_secret(self, secret: Secret) -> None:
-        self._change("delete_secret", {"arn": secret.arn})
+        listing.delete_secret(self._change, secret)
 
     def count_secrets(self, account_id: str, region: str) -> int:
         return int(self._run("count_secrets", {"account_id": account_id, "region": region})[0][0])
@@ -80,17 +79,34 @@ class SqlTransaction:
         limit: int,
         *,
         descending: bool,
+        include_scheduled: bool = True,
+        among: Sequence[str] | None = None,
+        name_prefix: str = "",
     ) -> list[Secret]:
-        name = _LISTING[order] + ("_desc" if descending else "") + ("_first" if after is None else "_after")
-        params: Params = {"account_id": account_id, "region": region, "row_limit": limit}
-        if after is not None:
-            params |= {"value": after.value, "arn": after.arn}
-        return [secret_of(row) for row in self._run(name, params)]
+        return listing.list_secrets(
+            self._run,
+            (account_id, region),
+            order,
+            after,
+            limit,
+            descending=descending,
+            include_scheduled=include_scheduled,
+            among=among,
+            name_prefix=name_prefix,
+        )
+
+    def find_names(self, account_id: str, region: str, narrowing: Narrowing, limit: int) -> list[str] | None:
+        return listing.find_names(self._run, (account_id, region), narrowing, limit)
 
     # --- versions and their labels
 
     def find_version(self, secret: Secret, version_id: str) -> Version | None:
-        return self._one(version_of, "find_version", arn=secret.arn, version_id=version_id)
+        rows = self._run("find_version", {"arn": secret.arn, "version_id": version_id})
+        if not rows:
+            return None
+        if not self.writable:
+            self._brought.keys_of(rows[0])
+        return version_of(rows[0])
 
     def list_versions(self, secret: Secret) -> list[Version]:
         return [version_of(row) for row in self._run("list_versions", {"arn": secret.arn})]
@@ -117,10 +133,14 @@ class SqlTransaction:
         self._change("delete_versions", {"arn": secret.arn})
 
     def stages(self, secret: Secret) -> dict[str, str]:
-        return dict(self._run("stages", {"arn": secret.arn}))
+        known = self._brought.stages.get(secret.arn)
+        return dict(self._run("stages", {"arn": secret.arn}) if known is None else known)
 
     def stages_of_many(self, secrets: Sequence[Secret]) -> dict[str, dict[str, str]]:
-        return {secret.arn: self.stages(secret) for secret in secrets}
+        stages: dict[str, dict[str, str]] = {secret.arn: {} for secret in secrets}
+        for arn, label, version_id in self._run("stages_of_many", {"texts": listing.texts(stages)}):
+            stages[arn][label] = version_id
+        return stages
 
     def put_stages(self, secret: Secret, before: dict[str, str], after: dict[str, str]) -> None:
         for label in before.keys() - after.keys():
@@ -153,7 +173,8 @@ class SqlTransaction:
         self._change("delete_replica", {"arn": primary_arn, "replica_arn": replica_arn})
 
     def policies(self, secret: Secret) -> dict[str, str]:
-        return dict(self._run("list_policies", {"arn": secret.arn}))
+        known = self._brought.policies.get(secret.arn)
+        return dict(self._run("list_policies", {"arn": secret.arn}) if known is None else known)
 
     def put_policy(self, secret: Secret, name: str, document: str) -> None:
         params: Params = {"account_id": secret.account_id, "region": secret.region, "arn": secret.arn}
@@ -168,6 +189,9 @@ class SqlTransaction:
     # --- keys
 
     def find_kms_key(self, account_id: str, region: str, key_id: str) -> KmsKey | None:
+        known = self._brought.kms_keys.get((account_id, region, key_id))
+        if known is not None:
+            return known
         return self._one(kms_key_of, "find_kms_key", account_id=account_id, region=region, key_id=key_id)
 
     def find_kms_alias(self, account_id: str, region: str, alias: str) -> str | None:
@@ -193,12 +217,15 @@ class SqlTransaction:
         self._change("insert_kms_alias", {"account_id": account_id, "region": region, "alias": alias, "key_id": key_id})
 
     def find_backing_key(self, account_id: str, region: str, key_id: str, version: int) -> WrappedKey | None:
+        known = self._brought.backing_keys.get((account_id, region, key_id, version))
+        if known is not None:
+            return known
         return self._one(
-            _wrapped_key, "find_backing_key", account_id=account_id, region=region, key_id=key_id, version=version
+            wrapped_key_of, "find_backing_key", account_id=account_id, region=region, key_id=key_id, version=version
         )
 
     def list_terms(self) -> list[WrappedKey]:
-        return [_wrapped_key(row) for row in self._run("list_terms", {})]
+        return [wrapped_key_of(row) for row in self._run("list_terms", {})]
 
     def insert_term(self, term: WrappedKey, now: datetime) -> None:
         self._change(
@@ -306,9 +333,15 @@ class SqlTransaction:
     # --- the one way down
 
     def _run(self, name: str, params: Params) -> list[Row]:
-        queries = self._queries
-        text = queries.get(name + " for update") if self.writable else None
-        return self._execute(queries[name] if text is None else text, params)
+        return self._execute(self._queries[name], params)
+
+    def _secret(self, name: str, params: Params) -> Secret | None:
+        rows = self._run(name, params)
+        if not rows:
+            return None
+        if not self.writable:
+            self._brought.facts_of(rows[0])
+        return secret_of(rows[0][:SECRET_COLUMNS])
 
     def _change(self, name: str, params: Params) -> list[Row]:
         if not self.writable:
@@ -316,16 +349,12 @@ class SqlTransaction:
         return self._run(name, params)
 
     def _one(self, record_of: Callable[[Row], T], query: str, **params: str | int) -> T | None:
-        rows = self._run(query, dict(params))
+        rows = self._run(query, params)
         return record_of(rows[0]) if rows else None
 
 
 def _text(row: Row) -> str:
     return str(row[0])
-
-
-def _wrapped_key(row: Row) -> WrappedKey:
-    return WrappedKey(int(row[0]), bytes(row[1]), str(row[2]))
 
 
 def _tombstone(row: Row) -> Tombstone:

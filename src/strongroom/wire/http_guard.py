@@ -10,7 +10,7 @@ Refused, whoever asks:
 * a header name with an underscore (some readers take it for a hyphen) or with a byte no name may have;
 * a control byte in a header value;
 * bytes beyond ASCII where a signature is concerned: Authorization, dates, token, target, Host;
-* more than 100 headers.
+* more than 100 headers. How long headers and body may be stands here too; who reads them keeps to it.
 
 The reasons name the rule and never repeat what was sent.
 """
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from strongroom.errors import (
     BadRequestException,
+    RequestEntityTooLargeException,
     RequestHeaderFieldsTooLargeException,
     RequestTimeoutException,
     ServiceError,
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_HEADERS: Final = 100
+MAX_HEAD_BYTES: Final = 65_536
+"""Request line and headers together."""
+
+MAX_BODY_BYTES: Final = 1_048_576
+"""A value of 65,536 characters, each escaped in six bytes, fits more than twice."""
 
 _VERSIONS: Final = ("1.1", "1.0")
 _BAD_REQUEST: Final = 400
@@ -38,6 +44,7 @@ _HEADER_FIELDS_TOO_LARGE: Final = 431
 _ERRORS: Final[dict[int, type[ServiceError]]] = {
     400: BadRequestException,
     408: RequestTimeoutException,
+    413: RequestEntityTooLargeException,
     431: RequestHeaderFieldsTooLargeException,
 }
 _NAME_BYTES: Final = (string.ascii_lowercase + string.digits + "!#$%&'*+-.^`|~").encode()
@@ -61,6 +68,14 @@ class HttpRefused(Exception):
         return _ERRORS[self.status](self.reason)
 
 
+def head_too_large() -> HttpRefused:
+    return HttpRefused(431, f"Request line and headers must not exceed {MAX_HEAD_BYTES} bytes.")
+
+
+def body_too_large() -> HttpRefused:
+    return HttpRefused(413, f"The request body is longer than {MAX_BODY_BYTES} bytes.")
+
+
 def check(
     method: str,
     raw_path: bytes,
@@ -74,16 +89,17 @@ def check(
         raise HttpRefused(_BAD_REQUEST, "The request is neither HTTP/1.1 nor HTTP/1.0.")
     if len(headers) > MAX_HEADERS:
         raise HttpRefused(_HEADER_FIELDS_TOO_LARGE, f"The request has more than {MAX_HEADERS} headers.")
-    _require_plain_target(method, raw_path, query_string)
-    _require_plain_headers(headers)
+    if method != "POST" or raw_path != b"/" or query_string:  # what every call has needs no closer look
+        _require_plain_target(method, raw_path, query_string)
     by_name = dict(headers)
+    values = b"".join(by_name.values() if len(by_name) == len(headers) else [value for _, value in headers])
+    _require_plain_headers(by_name, values)
     if len(by_name) != len(headers):
         _require_once([name for name, _ in headers])
     if b"host" not in by_name and http_version != "1.0":
         raise HttpRefused(_BAD_REQUEST, "The Host header is missing.")
-    for name in _ASCII_ONLY:
-        if name in by_name and not by_name[name].isascii():
-            raise HttpRefused(_BAD_REQUEST, f"The {name.decode().title()} header must be ASCII.")
+    if not values.isascii():
+        _require_ascii(by_name)
     _require_one_length(by_name)
 
 
@@ -96,12 +112,17 @@ def _require_plain_target(method: str, raw_path: bytes, query_string: bytes) -> 
         raise HttpRefused(_BAD_REQUEST, "The request target must be printable ASCII.")
 
 
-def _require_plain_headers(headers: Sequence[tuple[bytes, bytes]]) -> None:
-    names, values = b"".join([name or b"_" for name, _ in headers]), b"".join([value for _, value in headers])
-    if names.translate(None, _NAME_BYTES):
+def _require_plain_headers(by_name: dict[bytes, bytes], values: bytes) -> None:
+    if b"" in by_name or b"".join(by_name).translate(None, _NAME_BYTES):
         raise HttpRefused(_BAD_REQUEST, "A header name holds an underscore or a byte that is not allowed in names.")
     if len(values.translate(None, _CONTROLS)) != len(values):
         raise HttpRefused(_BAD_REQUEST, "A header value holds a control byte.")
+
+
+def _require_ascii(by_name: dict[bytes, bytes]) -> None:
+    for name in _ASCII_ONLY:
+        if name in by_name and not by_name[name].isascii():
+            raise HttpRefused(_BAD_REQUEST, f"The {name.decode().title()} header must be ASCII.")
 
 
 def _require_once(names: Sequence[bytes]) -> None:

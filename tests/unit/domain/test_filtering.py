@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from strongroom.domain.filtering import Filter, FilterKey, compile_filters, name_prefix, require_valid, split_words
+from strongroom.domain.filtering import Filter, FilterKey, compile_filters, require_valid, split_words
 from strongroom.domain.secret import Tag
 from strongroom.errors import InvalidParameterException
 from support.factories import make_secret
@@ -303,21 +303,3 @@ def test_require_valid_refuses_missing_values(values):
     with pytest.raises(InvalidParameterException) as refused:
         require_valid("description", values)
     assert refused.value.message == "Invalid filter values for key: description"
-
-
-@pytest.mark.parametrize(
-    ("filters", "prefix"),
-    [
-        ([], None),
-        ([by("name", "prod/")], "prod/"),
-        ([by("name", "prod/"), by("name", "prod/db"), by("name", "p")], "prod/db"),
-        ([by("tag-key", "team"), by("name", "prod/")], "prod/"),
-        ([by("name", "prod/", "test/")], None),
-        ([by("name", "!prod/")], None),
-        ([by("name", "")], None),
-        ([by("name", "a!b")], "a!b"),
-        ([by("description", "prod/"), by("all", "prod")], None),
-    ],
-)
-def test_name_prefix(filters, prefix):
-    assert name_prefix(filters) == prefix

@@ -1,3 +1,13 @@
+-- fragment secret_facts --
+{secret_columns},
+(SELECT COALESCE(json_object_agg(label, version_id), '{{}}')::text FROM stages WHERE stages.arn = secrets.arn),
+(SELECT COALESCE(json_object_agg(policy_name, document), '{{}}')::text FROM resource_policies
+WHERE resource_policies.arn = secrets.arn)
+
+-- fragment key_of_version --
+kms_keys.account_id = versions.account_id AND kms_keys.region = versions.region
+AND kms_keys.key_id = right(versions.key_arn, 36)
+
 -- find_secret for update --
 -- A writer holds the secret's row until it commits: changes of one secret are made one after the other
 SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region AND name = :name FOR UPDATE
@@ -22,3 +32,9 @@ WITH due AS MATERIALIZED (
   ORDER BY run_at DESC, subject LIMIT :row_limit FOR UPDATE SKIP LOCKED
 ) UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
 WHERE (kind, subject) IN (SELECT kind, subject FROM due) RETURNING {job_columns}
+
+-- fragment wanted --
+CAST(:scheduled AS BIGINT)
+
+-- fragment given --
+(SELECT jsonb_array_elements_text(CAST(CAST(:texts AS TEXT) AS JSONB)) AS text) AS given

@@ -2,18 +2,29 @@
 account_id, region, name, arn, created_at, last_changed_at, description, kms_key_id, tags, last_accessed_on,
 deleted_at, purge_at, owning_service, primary_region, type, revision, cross_account_primary, rotation
 
+-- fragment secret_facts --
+{secret_columns},
+(SELECT json_group_object(label, version_id) FROM stages WHERE stages.arn = secrets.arn),
+(SELECT json_group_object(policy_name, document) FROM resource_policies WHERE resource_policies.arn = secrets.arn)
+
 -- find_secret --
--- A secret by its exact name
+-- A secret by its exact name, with its labels and policies
+SELECT {secret_facts} FROM secrets WHERE account_id = :account_id AND region = :region AND name = :name
+
+-- find_secret for update --
 SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region AND name = :name
 
 -- find_secret_by_arn --
--- A secret by its complete ARN, in the caller's own place only
+-- A secret by its complete ARN, in the caller's own place only, with its labels and policies
+SELECT {secret_facts} FROM secrets WHERE arn = :arn AND account_id = :account_id AND region = :region
+
+-- find_secret_by_arn for update --
 SELECT {secret_columns} FROM secrets WHERE arn = :arn AND account_id = :account_id AND region = :region
 
 -- insert_secret --
-INSERT INTO secrets ({secret_columns}) VALUES (:account_id, :region, :name, :arn, :created_at, :last_changed_at,
+INSERT INTO secrets ({secret_columns}, terms) VALUES (:account_id, :region, :name, :arn, :created_at, :last_changed_at,
 :description, :kms_key_id, :tags, :last_accessed_on, :deleted_at, :purge_at, :owning_service, :primary_region, :type,
-:revision, :cross_account_primary, :rotation)
+:revision, :cross_account_primary, :rotation, :terms)
 
 -- put_secret --
 UPDATE secrets SET last_changed_at = :last_changed_at, description = :description, kms_key_id = :kms_key_id,
@@ -26,72 +37,6 @@ DELETE FROM secrets WHERE arn = :arn
 
 -- count_secrets --
 SELECT COUNT(*) FROM secrets WHERE account_id = :account_id AND region = :region
-
--- list_by_name_first --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region
-ORDER BY name LIMIT :row_limit
-
--- list_by_name_after --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region AND name > :value
-ORDER BY name LIMIT :row_limit
-
--- list_by_name_desc_first --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region
-ORDER BY name DESC LIMIT :row_limit
-
--- list_by_name_desc_after --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region AND name < :value
-ORDER BY name DESC LIMIT :row_limit
-
--- list_by_creation_first --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region
-ORDER BY created_at, arn LIMIT :row_limit
-
--- list_by_creation_after --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region
-AND (created_at, arn) > (:value, :arn) ORDER BY created_at, arn LIMIT :row_limit
-
--- list_by_creation_desc_first --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region
-ORDER BY created_at DESC, arn DESC LIMIT :row_limit
-
--- list_by_creation_desc_after --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region
-AND (created_at, arn) < (:value, :arn) ORDER BY created_at DESC, arn DESC LIMIT :row_limit
-
--- list_by_change_first --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region
-ORDER BY last_changed_at, arn LIMIT :row_limit
-
--- list_by_change_after --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region
-AND (last_changed_at, arn) > (:value, :arn) ORDER BY last_changed_at, arn LIMIT :row_limit
-
--- list_by_change_desc_first --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region
-ORDER BY last_changed_at DESC, arn DESC LIMIT :row_limit
-
--- list_by_change_desc_after --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region
-AND (last_changed_at, arn) < (:value, :arn) ORDER BY last_changed_at DESC, arn DESC LIMIT :row_limit
-
--- list_by_access_first --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region
-ORDER BY COALESCE(last_accessed_on, -1), arn LIMIT :row_limit
-
--- list_by_access_after --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region
-AND (COALESCE(last_accessed_on, -1), arn) > (:value, :arn)
-ORDER BY COALESCE(last_accessed_on, -1), arn LIMIT :row_limit
-
--- list_by_access_desc_first --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region
-ORDER BY COALESCE(last_accessed_on, -1) DESC, arn DESC LIMIT :row_limit
-
--- list_by_access_desc_after --
-SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region
-AND (COALESCE(last_accessed_on, -1), arn) < (:value, :arn)
-ORDER BY COALESCE(last_accessed_on, -1) DESC, arn DESC LIMIT :row_limit
 
 -- insert_tombstone --
 -- A replica that is removed, made again and removed again has one ARN and one tombstone

@@ -2,145 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import re
-import select
-import socket
-import threading
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
 
-from strongroom.wire import http_guard, strict_protocol
-from strongroom.wire.http_guard import HttpRefused
-from strongroom.wire.strict_protocol import StrictHttpProtocol
+from strongroom.wire import http_protocol
+from support.edge_server import PATIENCE, assert_refused, connected, edge_server, request
 
-PATIENCE = 5.0
-UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-
-
-async def app(scope, receive, send):
-    """Answer with path and body; `/slow` takes its time, `/early` does not wait for the body."""
-    status, body = 200, b""
-    try:
-        http_guard.check(
-            scope["method"],
-            scope["raw_path"],
-            scope["query_string"],
-            scope["headers"],
-            http_version=scope["http_version"],
-        )
-    except HttpRefused as refused:
-        status, body = refused.status, refused.reason.encode()
-    more = status == 200 and scope["path"] != "/early"
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return
-        body, more = body + message["body"], message["more_body"]
-    if scope["path"] == "/slow":
-        await asyncio.sleep(0.2)
-    content = scope["raw_path"] + b" " + body if status == 200 else body
-    headers = [(b"content-length", str(len(content)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module", params=["uvloop", "asyncio"])
-def port(request):
-    config = uvicorn.Config(
-        app,
-        http=StrictHttpProtocol,
-        loop=request.param,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        timeout_keep_alive=1,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield listener.getsockname()[1]
-        server.should_exit = True
-        thread.join()
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-class Connection:
-    """A client that sends bytes as they are and reads answers one by one."""
-
-    def __init__(self, port) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        self.buffer = b""
-
-    def send(self, data):
-        self.socket.sendall(data)
-
-    def receive(self):
-        while b"\r\n\r\n" not in self.buffer:
-            self._more()
-        head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
-        status_line, *lines = head.decode().split("\r\n")
-        headers = dict(line.split(": ", 1) for line in lines)
-        assert len(headers) == len(lines)
-        length = int(headers["content-length"])
-        while len(self.buffer) < length:
-            self._more()
-        body, self.buffer = self.buffer[:length], self.buffer[length:]
-        return Answer(int(status_line.split()[1]), headers, body)
-
-    def _more(self):
-        data = self.socket.recv(65_536)
-        assert data, f"closed after {self.buffer!r}"
-        self.buffer += data
-
-    def is_silent(self):
-        """Say whether the server has sent nothing yet."""
-        return not select.select([self.socket], [], [], 0)[0]
-
-    def is_closed(self):
-        return self.buffer == b"" and self.socket.recv(1) == b""
-
-
-@contextmanager
-def connected(port):
-    connection = Connection(port)
-    with connection.socket:
-        yield connection
-
-
-def request(*lines: bytes, body=b"{}", target=b"/", method=b"POST", version=b"HTTP/1.1", host=b"host: a", length=True):
-    headers = [line for line in (host, *lines) if line]
-    if length:
-        headers.append(b"content-length: %d" % len(body))
-    return b"\r\n".join([b" ".join([method, target, version]), *headers, b"", body])
-
-
-def assert_refused(connection, status, code):
-    answer = connection.receive()
-    assert answer.status == status
-    assert answer.headers["connection"] == "close"
-    assert answer.headers["content-type"] == "application/x-amz-json-1.1"
-    assert UUID.fullmatch(answer.headers["x-amzn-requestid"])
-    assert abs(parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()) < 60
-    document = json.loads(answer.body)
-    assert document.keys() == {"__type", "message"}
-    assert document["__type"] == code
-    assert connection.is_closed()
-    return document["message"]
+def port(request: pytest.FixtureRequest) -> Iterator[int]:
+    with edge_server(request.param) as server:
+        yield server.port
 
 
 CHUNKED = b"transfer-encoding: chunked"
@@ -269,7 +146,7 @@ def test_head_just_below_64_kib_is_answered_however_large_the_body(port):
 
 @pytest.fixture
 def hurry(monkeypatch):
-    monkeypatch.setattr(strict_protocol, "HEADER_TIMEOUT", 0.2)
+    monkeypatch.setattr(http_protocol, "HEADER_TIMEOUT", 0.2)
 
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n", b"POST", request()[:-5]], ids=["nothing", "line", "method", "headers"])
@@ -339,22 +216,6 @@ def test_nothing_follows_the_answer_to_a_request_that_closes(port):
         connection.send(request(b"connection: close", target=b"/slow") + request())
         assert connection.receive().body == b"/slow {}"
         assert connection.is_closed()
-
-
-def test_malformed_rest_of_a_request_already_answered_closes_the_connection(port):
-    with connected(port) as connection:
-        connection.send(request(CHUNKED, target=b"/early", length=False, body=b"1\r\n{\r\n"))
-        assert connection.receive().body == b"/early "
-        connection.send(b"zz\r\n")
-        assert connection.is_closed()
-
-
-def test_request_after_an_early_answer_and_the_rest_of_its_body_is_answered(port):
-    with connected(port) as connection:
-        connection.send(request(target=b"/early", body=b"12345")[:-2])
-        assert connection.receive().body == b"/early "
-        connection.send(b"45" + request(target=b"/next"))
-        assert connection.receive().body == b"/next {}"
 
 
 def test_client_that_leaves_early_does_no_harm(port):

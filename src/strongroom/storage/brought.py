@@ -1,0 +1,57 @@
+"""What a reading transaction was given along with a row, so that it need not ask again.
+
+A secret's row brings its staging labels and its policies; a version's row the KMS key and the backing key
+that wrap its data key. A reading transaction sees one snapshot, so what came with a row is what a query of
+its own would find. Writing transactions ask for themselves: what they read changes under their hands.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from strongroom.domain.kms_key import KmsKey
+from strongroom.storage.base import WrappedKey
+from strongroom.storage.rows import KMS_KEY_COLUMNS, SECRET_COLUMNS, VERSION_COLUMNS, Row, kms_key_of, wrapped_key_of
+
+MAPS_KEPT: Final = 4_096
+"""Texts of labels or policies kept decoded, by the text itself."""
+
+_ARN: Final = 3
+_BACKING_KEY: Final = VERSION_COLUMNS + KMS_KEY_COLUMNS
+
+
+class Brought:
+    """Facts by the key that their own query would have."""
+
+    __slots__ = ("backing_keys", "kms_keys", "policies", "stages")
+
+    def __init__(self) -> None:
+        self.stages: dict[str, dict[str, str]] = {}
+        self.policies: dict[str, dict[str, str]] = {}
+        self.kms_keys: dict[tuple[str, str, str], KmsKey] = {}
+        self.backing_keys: dict[tuple[str, str, str, int], WrappedKey] = {}
+
+    def facts_of(self, row: Row) -> None:
+        """Keep what came with a secret's row."""
+        arn = row[_ARN]
+        self.stages[arn] = _decoded(row[SECRET_COLUMNS])
+        self.policies[arn] = _decoded(row[SECRET_COLUMNS + 1])
+
+    def keys_of(self, row: Row) -> None:
+        """Keep what came with a version's row; a version whose key is missing brought nothing."""
+        if row[VERSION_COLUMNS] is None:
+            return
+        key = kms_key_of(row[VERSION_COLUMNS:_BACKING_KEY])
+        place = (key.account_id, key.region, key.key_id)
+        self.kms_keys[place] = key
+        if row[_BACKING_KEY] is not None:
+            backing = wrapped_key_of(row[_BACKING_KEY:])
+            self.backing_keys[*place, backing.number] = backing
+
+
+@lru_cache(maxsize=MAPS_KEPT)
+def _decoded(text: str) -> dict[str, str]:
+    return dict(sorted(msgspec.json.decode(text, type=dict[str, str]).items()))

@@ -1,0 +1,239 @@
+"""The edge: what becomes of a request once it has been read whole, whoever read it.
+
+Rules:
+- Where the database answers reads inline, the core runs on the loop's own thread and answers at once;
+  only changes are waited for. Elsewhere each request runs on a thread.
+- A worker that must not write hands such requests, whole, to the one that may.
+- Probes have paths of their own and need no signature: /healthz, /readyz, /version, and /metrics when
+  that is switched on. They are not on the audit trail.
+- Whatever goes wrong, the client is answered in AWS's form, and its connection is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from strongroom import __version__, ids
+from strongroom.entropy import Entropy
+from strongroom.errors import ServiceError
+from strongroom.metrics import Metrics
+from strongroom.service import internal_failure
+from strongroom.wire import faults
+from strongroom.wire.core import CONTENT_TYPE, Answer, Elsewhere, Headers, HttpRequest, Pending, RequestCore
+
+CLOSE: Final = (b"Connection", b"close")
+"""The header of an answer that is the last on its connection."""
+
+READINESS: Final = "/readyz"
+
+logger = logging.getLogger(__name__)
+
+
+class Forwarder(Protocol):
+    """Hands a request to the process that may write, and brings its answer."""
+
+    async def forward(self, request: HttpRequest) -> Answer: ...
+    def unready(self) -> str | None:
+        """Return why there is nobody to hand a request to now, or None."""
+        ...
+
+
+class Client(Protocol):
+    """Whoever waits for an answer that could not be given at once."""
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """Where tasks are kept until they are done; the server does not stop before."""
+        ...
+
+    def respond(self, answer: Answer) -> None:
+        """Take the answer; called once, on the loop. One who has left takes it silently."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """What the probe paths tell; `unready` returns why the server cannot serve, or None."""
+
+    unready: Callable[[], str | None]
+    metrics: Metrics | None = None
+
+    def answer(self, path: str) -> Answer | None:
+        match path:
+            case "/healthz":
+                return _json(200, {"status": "alive"})
+            case "/readyz":
+                reason = self.unready()
+                if reason is None:
+                    return _json(200, {"status": "ready"})
+                return _json(503, {"status": "not ready", "reason": reason})
+            case "/version":
+                return _json(200, {"name": "strongroom", "version": __version__})
+            case "/metrics" if self.metrics is not None:
+                headers: Headers = [(b"Content-Type", b"text/plain; version=0.0.4")]
+                return Answer(200, headers, self.metrics.render().encode())
+        return None
+
+
+class Edge:
+    """Answers requests on the loop. `threads` is None where the core may run there too."""
+
+    def __init__(
+        self,
+        core: RequestCore,
+        probes: Probes,
+        entropy: Entropy,
+        *,
+        threads: Executor | None = None,
+        forwarder: Forwarder | None = None,
+    ) -> None:
+        self._core = core
+        self._probes = probes
+        self._entropy = entropy
+        self._threads = threads
+        self._forwarder = forwarder
+        self._arrivals: _Arrivals | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, request: HttpRequest, client: Client) -> Answer | None:
+        """Answer a request at once, or return None and let the client have its answer later. Raises nothing."""
+        try:
+            if request.method == "GET":
+                path = request.raw_path.decode("latin-1")
+                if path == READINESS:  # it asks the database, which may take its time
+                    self._deliver(asyncio.to_thread(self._probes.answer, path), client)
+                    return None
+                if (told := self._probes.answer(path)) is not None:
+                    return told
+            return self._begin_call(request, client)
+        except Exception as error:  # noqa: BLE001 - a caller is owed an answer
+            return self.refused(error)
+
+    async def answer(self, request: HttpRequest) -> Answer:
+        """Answer a request that another process has read."""
+        waiting = _Waiting(asyncio.get_running_loop().create_future(), self._tasks)
+        answer = self.begin(request, waiting)
+        return await waiting.future if answer is None else answer
+
+    def refused(self, error: Exception) -> Answer:
+        """Return the answer to a request that no operation has answered, the last one on its connection."""
+        told = error if isinstance(error, ServiceError) else internal_failure(error)
+        headers: Headers = [
+            (b"x-amzn-RequestId", ids.random_uuid(self._entropy).encode()),
+            (b"Content-Type", CONTENT_TYPE),
+            CLOSE,
+        ]
+        return Answer(told.status, headers, faults.body_of(told))
+
+    def _begin_call(self, request: HttpRequest, client: Client) -> Answer | None:
+        outcome: Answer | Pending | Elsewhere
+        if self._threads is None:
+            outcome = self._core.begin(request)
+            if isinstance(outcome, Answer):
+                return outcome
+            if isinstance(outcome, Pending):
+                self._wait(outcome.future, outcome.finish, client)
+            else:
+                self._forward(request, client)
+            return None
+        self._wait(self._threads.submit(self._core.respond, request), partial(self._responded, request, client), client)
+        return None
+
+    def _wait(self, future: Future[Any], finish: _Finish, client: Client) -> None:
+        loop = asyncio.get_running_loop()
+        arrivals = self._arrivals
+        if arrivals is None or arrivals.loop is not loop:
+            arrivals = self._arrivals = _Arrivals(loop, self.refused)
+        future.add_done_callback(partial(arrivals.add, finish, client))
+
+    def _responded(self, request: HttpRequest, client: Client, future: Future[Answer | Elsewhere]) -> Answer | None:
+        outcome = future.result()
+        if isinstance(outcome, Answer):
+            return outcome
+        self._forward(request, client)
+        return None
+
+    def _forward(self, request: HttpRequest, client: Client) -> None:
+        if self._forwarder is None:
+            raise RuntimeError("a worker that may not write has nobody to forward to")
+        self._deliver(self._forwarder.forward(request), client)
+
+    def _deliver(self, answer: Awaitable[Answer | None], client: Client) -> None:
+        task = asyncio.get_running_loop().create_task(self._bring(answer, client))
+        client.tasks.add(task)
+        task.add_done_callback(client.tasks.discard)
+
+    async def _bring(self, awaited: Awaitable[Answer | None], client: Client) -> None:
+        try:
+            answer = await awaited
+        except Exception as error:  # noqa: BLE001 - a caller is owed an answer
+            answer = self.refused(error)
+        if answer is not None:
+            client.respond(answer)
+
+
+_Finish = Callable[[Future[Any]], Answer | None]
+
+
+class _Arrivals:
+    """Answers on their way from other threads to the loop.
+
+    Calls of one commit complete together, many in a moment: the loop is woken for the first of them and
+    finds the others when it comes.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, refused: Callable[[Exception], Answer]) -> None:
+        self.loop = loop
+        self._refused = refused
+        self._arrived: deque[tuple[_Finish, Client, Future[Any]]] = deque()
+        self._is_loop_coming = False
+
+    def add(self, finish: _Finish, client: Client, future: Future[Any]) -> None:
+        """Take what is done. Called on any thread."""
+        self._arrived.append((finish, client, future))
+        if not self._is_loop_coming:
+            self._is_loop_coming = True
+            try:
+                self.loop.call_soon_threadsafe(self._hand_over)
+            except RuntimeError:  # the loop was closed: the server's patience ended, its clients are gone
+                self._arrived.clear()
+
+    def _hand_over(self) -> None:
+        # Before the first is taken: whoever arrives from here on is either seen below or calls again.
+        self._is_loop_coming = False
+        while self._arrived:
+            finish, client, future = self._arrived.popleft()
+            try:
+                answer = finish(future)
+            except Exception as error:  # noqa: BLE001 - the others are owed theirs
+                answer = self._refused(error)
+            try:
+                if answer is not None:
+                    client.respond(answer)
+            except Exception:
+                logger.exception("An answer did not reach its client")
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A client that is a coroutine of this process."""
+
+    future: asyncio.Future[Answer]
+    tasks: set[asyncio.Task[None]]
+
+    def respond(self, answer: Answer) -> None:
+        if not self.future.done():
+            self.future.set_result(answer)
+
+
+def _json(status: int, content: dict[str, str]) -> Answer:
+    return Answer(status, [(b"Content-Type", b"application/json")], msgspec.json.encode(content))
