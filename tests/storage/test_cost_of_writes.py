@@ -53,7 +53,7 @@ def create(deployment, number):
     deployment.create(f"app/{number}")
 
 
-@pytest.mark.parametrize(("call", "most"), [(put, 13), (create, 7)])
+@pytest.mark.parametrize(("call", "most"), [(put, 13), (create, 8)])
 def test_a_write_runs_no_more_statements_than_it_needs(deployment, statements, call, most):
     deployment.create()
     for number in (2, 3):

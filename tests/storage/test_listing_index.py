@@ -154,17 +154,19 @@ BOUNDS = ANYWHERE | {"floor": "a", "ceiling": "b", "value": 5, "arn": "arn:", "t
 
 
 def sqlite_plan(sqlite, query):
-    text = "EXPLAIN QUERY PLAN " + load("sqlite")[query]
-    return " / ".join(row[3] for row in sqlite.read(lambda tx: tx._execute(text, BOUNDS)))
+    asked = load("sqlite").writing[query]
+    asked = replace(asked, text="EXPLAIN QUERY PLAN " + asked.text)
+    return " / ".join(row[3] for row in sqlite.read(lambda tx: tx._execute(asked, BOUNDS)))
 
 
 def postgresql_plan(postgresql, query):
-    text = "EXPLAIN " + load("postgresql")[query]
+    asked = load("postgresql").writing[query]
+    asked = replace(asked, text="EXPLAIN " + asked.text)
     costs = "SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan']) AS name"
 
     def explain(tx):
-        tx._execute(costs, {})  # tables this small would be read whole
-        return tx._execute(text, BOUNDS)
+        tx._execute(replace(asked, text=costs), {})  # tables this small would be read whole
+        return tx._execute(asked, BOUNDS)
 
     return " / ".join(row[0] for row in postgresql.read(explain))
 

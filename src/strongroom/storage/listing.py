@@ -83,11 +83,16 @@ def insert_secret(run: Run, secret: Secret) -> None:
     _change_terms(run, "insert_terms", secret, terms)
 
 
-def put_secret(run: Run, secret: Secret) -> None:
+def put_secret(run: Run, secret: Secret, *, before: Secret | None) -> None:
+    """Store a changed secret; `before` is what the same transaction has last seen of it, if it has."""
     params = secret_params(secret)
+    texts_now = tuple(params[column] for column in _INDEXED_TEXTS)
+    if before is not None and texts_now == tuple(secret_params(before)[column] for column in _INDEXED_TEXTS):
+        run("put_secret", params)
+        return
     rows = run("find_terms", {"arn": secret.arn})
     run("put_secret", params)
-    if rows and rows[0][:4] != tuple(params[column] for column in _INDEXED_TEXTS):
+    if rows and rows[0][:4] != texts_now:
         _put_terms(run, secret, before=json.loads(rows[0][4]))
 
 

@@ -46,6 +46,7 @@ class SqlTransaction:
         self._execute = execute
         self._queries = queries.writing if writable else queries.reading
         self._brought = Brought()
+        self._seen: dict[str, Secret] = {}
 
     def journal(self, entry: bytes) -> None:
         self.entries.append(entry)
@@ -62,7 +63,8 @@ class SqlTransaction:
         listing.insert_secret(self._change, secret)
 
     def put_secret(self, secret: Secret) -> None:
-        listing.put_secret(self._change, secret)
+        listing.put_secret(self._change, secret, before=self._seen.get(secret.arn))
+        self._seen[secret.arn] = secret
 
     def delete_secret(self, secret: Secret) -> None:
         listing.delete_secret(self._change, secret)
@@ -339,9 +341,12 @@ class SqlTransaction:
         rows = self._run(name, params)
         if not rows:
             return None
-        if not self.writable:
+        secret = secret_of(rows[0][:SECRET_COLUMNS])
+        if self.writable:
+            self._seen[secret.arn] = secret
+        else:
             self._brought.facts_of(rows[0])
-        return secret_of(rows[0][:SECRET_COLUMNS])
+        return secret
 
     def _change(self, name: str, params: Params) -> list[Row]:
         if not self.writable:
