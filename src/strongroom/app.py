@@ -179,9 +179,9 @@ def _open_edge(
     forwarder: Forwarder | None,
 ) -> Edge:
     verifier = Verifier(service=SERVICE_NAME, fixed_content_type=CONTENT_TYPE)
-    core = RequestCore(service, verifier, access_keys.find_active)
+    core = RequestCore(service, verifier, access_keys.find_active, threads=threads)
     probes = Probes(lambda: _unready(service.storage, forwarder), service.metrics if config.metrics else None)
-    return Edge(core, probes, service.entropy, threads=threads, forwarder=forwarder)
+    return Edge(core, probes, service.entropy, forwarder=forwarder)
 
 
 def prepare(config: Config, *, clock: Clock | None = None, entropy: Entropy | None = None) -> bool:

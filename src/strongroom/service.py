@@ -50,7 +50,17 @@ from strongroom.policy import evaluate
 from strongroom.policy.decision import decide_resource
 from strongroom.policy.document import Policy, PolicyKind, parse_policy
 from strongroom.rotators.base import Rotators
-from strongroom.storage.base import Journal, Storage, Transaction, WriteElsewhereError, WriteRequiredError
+from strongroom.storage.base import (
+    Bringer,
+    Given,
+    Journal,
+    NotBroughtError,
+    Storage,
+    Transaction,
+    WantedVersion,
+    WriteElsewhereError,
+    WriteRequiredError,
+)
 from strongroom.throttle import Throttle
 
 COMPILED_POLICIES: Final = 4_096
@@ -61,7 +71,7 @@ IDENTITIES: Final = 1_024
 
 DENY_ALL: Final = '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}'
 
-__all__ = ["Caller", "Service", "WriteElsewhereError", "internal_failure"]
+__all__ = ["Bringer", "Caller", "Given", "NotBroughtError", "Service", "WriteElsewhereError", "internal_failure"]
 
 logger = logging.getLogger(__name__)
 
@@ -103,24 +113,38 @@ class Service:
         return outcome.result() if isinstance(outcome, Future) else outcome
 
     def begin(
-        self, operation: Operation[Any], request: Request, caller: Caller
+        self, operation: Operation[Any], request: Request, caller: Caller, given: Given | None = None
     ) -> Response | Future[Response | None] | None:
         """Return the answer of a call that could be answered at once, or the future of its answer.
 
         Raises:
             ServiceError: the answer, if it is not success and could be given at once.
+            NotBroughtError: what was `given` to read does not suffice; nothing was done or recorded.
         """
         attempt = _Attempt(self, operation, request, caller, self.clock.now(), ids.random_uuid(self.entropy))
         if self.throttle is not None:
             attempt.require_admitted(self.throttle)
         if not operation.mutates:
             try:
-                return self.storage.read(attempt.run)
+                return self.storage.read(attempt.run, given)
             except WriteRequiredError:
                 pass
         future = self.storage.submit(attempt.run)
         future.add_done_callback(lambda _: self.on_change())
         return future
+
+    def wanted(self, operation: Operation[Any], request: Request, caller: Caller) -> WantedVersion | None:
+        """Return what the call is going to read, if its operation declares that this is all."""
+        names_secret, reads_version = operation.names_secret, operation.reads_version
+        sent = None if names_secret is None else names_secret(request)
+        if sent is None or reads_version is None:
+            return None
+        try:
+            named = identifiers.parse_secret_id(sent, account_id=caller.principal.account_id, region=caller.region)
+        except ServiceError:  # the door says so, and records it
+            return None
+        version_id, label = reads_version(request)
+        return WantedVersion(named.account_id, named.region, named.name, named.arn, version_id, label)
 
     def record_refusal(
         self,

@@ -22,7 +22,7 @@ from strongroom.domain.principal import Principal, root_arn
 from strongroom.domain.timestamps import to_micros
 from strongroom.entropy import Entropy
 from strongroom.errors import OperatorError
-from strongroom.storage.base import AccessKeyRow, Storage, Transaction
+from strongroom.storage.base import AccessKeyRow, Given, Storage, Transaction
 
 MAX_KEYS_PER_PRINCIPAL: Final = 2
 
@@ -72,8 +72,8 @@ class AccessKeys:
         self._sealer = sealer
         self._entropy = entropy
 
-    def find_active(self, access_key_id: str) -> StoredAccessKey | None:
-        row = self._storage.look_up(lambda tx: tx.find_access_key(access_key_id))
+    def find_active(self, access_key_id: str, given: Given | None = None) -> StoredAccessKey | None:
+        row = self._storage.look_up(lambda tx: tx.find_access_key(access_key_id), given)
         return StoredAccessKey(row, self._open) if row is not None and row.active else None
 
     def create_root_key(

@@ -94,6 +94,8 @@ class Operation(Generic[RequestT]):
         shown_request: members of the input (Python names) that the audit record may hold.
         shown_response: the same for the output; reading operations show none.
         errors: the errors that the service model lists for the operation.
+        reads_version: gives the id, or else the label, of the version that the request is going to read. It
+            says that the secret and this version are all that is read, so that they can be fetched together.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Operation(Generic[RequestT]):
     shown_request: tuple[str, ...]
     shown_response: tuple[str, ...]
     errors: tuple[type[ModelledError], ...]
+    reads_version: Callable[[RequestT], tuple[str | None, str | None]] | None = None
 
     @property
     def action(self) -> str:

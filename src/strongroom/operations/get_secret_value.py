@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from strongroom.domain import versions
+from strongroom.domain import staging, versions
 from strongroom.domain.staging import labels_of
 from strongroom.domain.timestamps import day_of, wire_time
 from strongroom.errors import (
@@ -70,6 +70,7 @@ OPERATION = Operation(
     on_replica=OnReplica.ALLOWED,
     mutates=False,
     validate=None,
+    reads_version=lambda request: (request.version_id, request.version_stage or staging.CURRENT),
     handler=get_secret_value,
     shown_request=("secret_id", "version_id", "version_stage"),
     shown_response=(),

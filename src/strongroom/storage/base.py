@@ -14,11 +14,11 @@ This module names no database and imports none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.listing import ListingPosition, SortBy
@@ -204,6 +204,36 @@ class Transaction(Protocol):
     def list_trail_heads(self) -> list[TrailHead]: ...
 
 
+class NotBroughtError(Exception):
+    """A read that was given its rows beforehand asked for another one; it must be read from the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedVersion:
+    """A secret, and the version of it by id or else by label, that a call is about to read."""
+
+    account_id: str
+    region: str
+    name: str
+    arn: str | None
+    version_id: str | None
+    label: str | None
+
+
+Given = Mapping[tuple[str, tuple[str, ...]], list[tuple[Any, ...]]]
+"""Rows brought beforehand, by the query and the parameters that would find them."""
+
+
+class Bringer(Protocol):
+    """Fetches together what many calls are about to read, in one round trip.
+
+    What is asked for is read after it was asked for: nothing that was acknowledged before is missed.
+    """
+
+    def access_key(self, access_key_id: str) -> Future[Given]: ...
+    def version(self, wanted: WantedVersion) -> Future[Given]: ...
+
+
 class Storage(Protocol):
     """A database with the schema in place."""
 
@@ -216,8 +246,21 @@ class Storage(Protocol):
     slice_size: int
     """How many background jobs may be submitted together without crowding out callers."""
 
-    def read(self, work: Callable[[Transaction], T]) -> T: ...
-    def look_up(self, work: Callable[[Transaction], T]) -> T:
+    @property
+    def bringer(self) -> Bringer | None:
+        """What fetches for many reads at once; None where a read costs no round trip."""
+        ...
+
+    def read(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:
+        """Run a reading work; with `given` on those rows alone, without waiting for the database.
+
+        Raises:
+            WriteRequiredError: it has to be run as a write.
+            NotBroughtError: `given` does not suffice.
+        """
+        ...
+
+    def look_up(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:
         """As `read`, for a work of one query, which needs neither a snapshot nor the journal."""
         ...
 

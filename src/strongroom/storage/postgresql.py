@@ -26,9 +26,10 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
-from strongroom.storage.base import Journal, StorageError, Transaction, WriteRequiredError
+from strongroom.storage.base import Given, Journal, NotBroughtError, StorageError, Transaction, WriteRequiredError
 from strongroom.storage.listing import Run
 from strongroom.storage.migrate import VERSION_TABLE, complete, dialect_text, pending
+from strongroom.storage.postgresql_bringer import PostgresqlBringer, serve
 from strongroom.storage.postgresql_session import Session
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
@@ -84,6 +85,7 @@ class PostgresqlStorage:
             open=True,
         )
         self._threads = ThreadPoolExecutor(pool_size, thread_name_prefix="postgresql")
+        self.bringer: PostgresqlBringer = PostgresqlBringer(self._with_session, self._queries)
 
     def describe(self) -> str:
         return f"PostgreSQL at {self._where}"
@@ -92,10 +94,14 @@ class PostgresqlStorage:
         self._journal = journal
         self._metrics = metrics or self._metrics
 
-    def read(self, work: Callable[[Transaction], T]) -> T:
+    def read(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:
+        if given is not None:
+            return self._read_given(work, given)
         return self._guarded(lambda: self._attempt(work, writable=False))
 
-    def look_up(self, work: Callable[[Transaction], T]) -> T:
+    def look_up(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:
+        if given is not None:
+            return work(SqlTransaction(serve(given), self._queries, writable=False))
         return self._guarded(lambda: self._at_once(work))
 
     def write(self, work: Callable[[Transaction], T]) -> T:
@@ -111,6 +117,7 @@ class PostgresqlStorage:
         self.read(lambda tx: tx.list_terms())
 
     def close(self) -> None:
+        self.bringer.close()
         self._threads.shutdown(wait=True)
         self._pool.close()
 
@@ -129,9 +136,12 @@ class PostgresqlStorage:
         return self._attempt(work, writable=True)
 
     def _attempt(self, work: Callable[[Transaction], T], *, writable: bool) -> T:
+        return self._with_session(lambda session: self._transact(session, work, writable=writable))
+
+    def _with_session(self, use: Callable[[Session], T]) -> T:
         connection = self._pool.getconn()
         try:
-            return self._transact(connection.session, work, writable=writable)
+            return use(connection.session)
         finally:
             self._pool.putconn(connection)
 
@@ -159,12 +169,22 @@ class PostgresqlStorage:
             self._metrics.increment("committed_calls_total")
         return result
 
-    def _at_once(self, work: Callable[[Transaction], T]) -> T:
-        connection = self._pool.getconn()
+    def _read_given(self, work: Callable[[Transaction], T], given: Given) -> T:
+        tx = SqlTransaction(serve(given), self._queries, writable=False)
         try:
-            return work(SqlTransaction(connection.session.query, self._queries, writable=False))
-        finally:
-            self._pool.putconn(connection)
+            result = work(tx)
+        except (WriteRequiredError, NotBroughtError):  # the call is repeated, and journals then
+            raise
+        except Exception:
+            self._record(tx.entries, durable=False)
+            raise
+        self._record(tx.entries, durable=False)
+        return result
+
+    def _at_once(self, work: Callable[[Transaction], T]) -> T:
+        return self._with_session(
+            lambda session: work(SqlTransaction(session.query, self._queries, writable=False)),
+        )
 
     def _record(self, entries: list[bytes], *, durable: bool) -> None:
         if entries:

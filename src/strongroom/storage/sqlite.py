@@ -27,7 +27,7 @@ import apsw
 
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
-from strongroom.storage.base import Journal, StorageError, Transaction, WriteElsewhereError, WriteRequiredError
+from strongroom.storage.base import Given, Journal, StorageError, Transaction, WriteElsewhereError, WriteRequiredError
 from strongroom.storage.migrate import VERSION_TABLE, complete, pending
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import Query, load
@@ -69,6 +69,7 @@ class SqliteStorage:
     """The embedded database in one file."""
 
     reads_inline = True
+    bringer = None
     pool_size = 1
     slice_size = 64
 
@@ -99,7 +100,7 @@ class SqliteStorage:
         self._journal = journal
         self._metrics = metrics or self._metrics
 
-    def read(self, work: Callable[[Transaction], T]) -> T:
+    def read(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:  # noqa: ARG002 - never given
         if self._closed:
             raise _closed()
         reader = self._reader()
@@ -116,7 +117,7 @@ class SqliteStorage:
             self._record(tx.entries, durable=False)
         return result
 
-    def look_up(self, work: Callable[[Transaction], T]) -> T:
+    def look_up(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:  # noqa: ARG002
         if self._closed:
             raise _closed()
         return work(SqlTransaction(self._reader().execute, self._queries, writable=False))

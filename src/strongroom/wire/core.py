@@ -3,6 +3,10 @@
 It knows no web server and no event loop, so that the edge around it can be replaced. `begin` answers at
 once where the database can; otherwise it returns `Pending`, whose future the edge waits for.
 
+Where every question to the database costs a round trip, the questions of many requests are asked together
+(`storage.Bringer`): first for the access key, then, of a caller that is proven, for the secret. Requests
+that read more than that run on a thread, where they may wait.
+
 Order (dossier sections 1.3 and 2): path and protocol, target, signature, JSON, limits, then the door.
 Whatever names an operation is on the audit trail, also when it is refused here.
 """
@@ -11,17 +15,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from strongroom import ids
 from strongroom.audit.record import Origin
 from strongroom.authn.access_keys import StoredAccessKey
 from strongroom.authn.sigv4 import SignedRequest, Verified, Verifier
 from strongroom.errors import ServiceError
-from strongroom.operations.base import Operation, Response
-from strongroom.service import Caller, Service, WriteElsewhereError, internal_failure
+from strongroom.operations.base import Operation, Request, Response
+from strongroom.service import (
+    Bringer,
+    Caller,
+    Given,
+    NotBroughtError,
+    Service,
+    WriteElsewhereError,
+    internal_failure,
+)
 from strongroom.wire import awsjson, constraints, faults, http_guard
 
 SERVICE_NAME: Final = "secretsmanager"
@@ -58,10 +70,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An answer that waits for `future`; `finish` turns its outcome into the answer."""
+    """An answer that waits for `future`; `finish` turns its outcome into the answer, or into another wait."""
 
-    future: Future[Response | None]
-    finish: Callable[[Future[Response | None]], Answer]
+    future: Future[Any]
+    finish: Callable[[Future[Any]], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +81,34 @@ class Elsewhere:
     """This process may not write; the request must go, whole, to the one that does."""
 
 
-class RequestCore:
-    """Answers requests of the Secrets Manager endpoint."""
+Outcome: TypeAlias = Answer | Pending | Elsewhere
+FindKey: TypeAlias = Callable[[str, Given | None], StoredAccessKey | None]
 
-    def __init__(self, service: Service, verifier: Verifier, find_key: Callable[[str], StoredAccessKey | None]) -> None:
+
+class RequestCore:
+    """Answers requests of the Secrets Manager endpoint. `threads` are needed where reads may wait."""
+
+    def __init__(
+        self, service: Service, verifier: Verifier, find_key: FindKey, *, threads: Executor | None = None
+    ) -> None:
         self._service = service
         self._verifier = verifier
         self._find_key = find_key
+        self._threads = threads
 
     def respond(self, request: HttpRequest) -> Answer | Elsewhere:
-        """Answer, waiting as long as it takes. For edges with a thread per request."""
-        outcome = self.begin(request)
-        return outcome.finish(outcome.future) if isinstance(outcome, Pending) else outcome
+        """Answer, waiting as long as it takes."""
+        outcome = self._admit(request, self._perform_whole)
+        while isinstance(outcome, Pending):
+            outcome = outcome.finish(outcome.future)
+        return outcome
 
-    def begin(self, request: HttpRequest) -> Answer | Pending | Elsewhere:
+    def begin(self, request: HttpRequest) -> Outcome:
         """Answer now, or say what to wait for. Raises nothing."""
+        return self._admit(request, self._perform_whole if self._threads is None else self._ask_for_key)
+
+    def _admit(self, request: HttpRequest, proceed: Callable[[_Progress], Outcome]) -> Outcome:
+        """Refuse what is no call of an operation; go on with what is."""
         named = dict(request.headers)
         origin = self._origin(request, named)
         try:
@@ -102,36 +127,88 @@ class RequestCore:
             or not awsjson.is_json_request(named.get(b"content-type"))
         ):
             return Answer(_HTTP_NOT_FOUND, _headers(origin, b"application/xml"), NOT_FOUND_BODY)
-        return self._begin_operation(request, named, origin)
-
-    def _begin_operation(
-        self, request: HttpRequest, named: dict[bytes, bytes], origin: Origin
-    ) -> Answer | Pending | Elsewhere:
-        target = named[b"x-amz-target"].decode("latin-1") if b"x-amz-target" in named else None
-        progress = _Progress(request, origin, target)
+        target = named.get(b"x-amz-target")
+        progress = _Progress(request, origin, None if target is None else target.decode("latin-1"))
         try:
-            progress.operation = operation = awsjson.operation_of(target)
-            progress.verified = verified = self._verify(request)
-            typed = awsjson.decode(request.body, operation.request)
-            constraints.check(typed)
-        except ServiceError as error:
-            return self._refuse(progress, error)
+            progress.operation = awsjson.operation_of(progress.target)
+            return proceed(progress)
         except Exception as error:  # noqa: BLE001 - the edge must answer whatever happened
-            return self._refuse(progress, internal_failure(error))
-        caller = Caller(verified.access_key.principal, verified.region, origin)
+            return self._failed_early(progress, error)
+
+    def _perform_whole(self, progress: _Progress) -> Outcome:
+        """Perform a call in one go."""
+        return self._perform(progress, *self._understand(progress, None), None)
+
+    def _ask_for_key(self, progress: _Progress) -> Outcome:
+        """Begin a call that can be performed on what was brought; leave any other to a thread."""
+        bringer, operation, claimed = self._service.storage.bringer, progress.operation, progress.claimed_key
+        if bringer is None or operation is None or claimed is None:
+            return self._on_thread(progress)
+        if not operation.mutates and operation.reads_version is None:
+            return self._on_thread(progress)
+        return Pending(
+            bringer.access_key(claimed),
+            lambda future: self._continue(progress, lambda: self._ask_for_version(progress, bringer, future.result())),
+        )
+
+    def _ask_for_version(self, progress: _Progress, bringer: Bringer, key: Given) -> Outcome:
+        typed, caller = self._understand(progress, key)
+        operation = progress.known_operation
+        if operation.mutates:
+            return self._perform(progress, typed, caller, None)
+        wanted = self._service.wanted(operation, typed, caller)
+        if wanted is None:
+            return self._perform(progress, typed, caller, {})
+        return Pending(
+            bringer.version(wanted),
+            lambda future: self._continue(progress, lambda: self._perform(progress, typed, caller, future.result())),
+        )
+
+    def _continue(self, progress: _Progress, proceed: Callable[[], Outcome]) -> Outcome:
         try:
-            outcome = self._service.begin(operation, typed, caller)
+            return proceed()
+        except NotBroughtError:
+            return self._on_thread(progress)
+        except Exception as error:  # noqa: BLE001
+            return self._failed_early(progress, error)
+
+    def _on_thread(self, progress: _Progress) -> Outcome:
+        if self._threads is None:
+            raise RuntimeError("a database that reads cannot ask inline needs threads")
+        return Pending(self._threads.submit(self.respond, progress.request), lambda future: future.result())
+
+    def _understand(self, progress: _Progress, key: Given | None) -> tuple[Request, Caller]:
+        """Return what is asked, and by whom; nothing is read of a body before its signature is proven.
+
+        Raises:
+            ServiceError: the answer.
+        """
+        request = progress.request
+        signed = SignedRequest(request.method, request.raw_path, request.query_string, request.headers, request.body)
+        progress.verified = verified = self._verifier.verify(
+            signed, lambda key_id: self._find_key(key_id, key), self._service.clock.now()
+        )
+        typed = awsjson.decode(request.body, progress.known_operation.request)
+        constraints.check(typed)
+        return typed, Caller(verified.access_key.principal, verified.region, progress.origin)
+
+    def _perform(self, progress: _Progress, typed: Request, caller: Caller, given: Given | None) -> Outcome:
+        """Go through the door."""
+        try:
+            outcome = self._service.begin(progress.known_operation, typed, caller, given)
         except WriteElsewhereError:
             return Elsewhere()
+        except NotBroughtError:
+            raise
         except Exception as error:  # noqa: BLE001
             return self._failed(progress, error)
         if isinstance(outcome, Future):
             return Pending(outcome, lambda future: self._finish(progress, future))
         return self._succeeded(progress, outcome)
 
-    def _verify(self, request: HttpRequest) -> Verified[StoredAccessKey]:
-        signed = SignedRequest(request.method, request.raw_path, request.query_string, request.headers, request.body)
-        return self._verifier.verify(signed, self._find_key, self._service.clock.now())
+    def _failed_early(self, progress: _Progress, error: Exception) -> Answer:
+        """Record and answer what never reached the door."""
+        return self._refuse(progress, error if isinstance(error, ServiceError) else internal_failure(error))
 
     def _finish(self, progress: _Progress, future: Future[Response | None]) -> Answer:
         try:
@@ -196,6 +273,12 @@ class _Progress:
     target: str | None
     operation: Operation[Any] | None = None
     verified: Verified[StoredAccessKey] | None = None
+
+    @property
+    def known_operation(self) -> Operation[Any]:
+        if self.operation is None:
+            raise LookupError("the operation has not been read yet")
+        return self.operation
 
     @property
     def operation_name(self) -> str:

@@ -1,8 +1,7 @@
 """The edge: what becomes of a request once it has been read whole, whoever read it.
 
 Rules:
-- Where the database answers reads inline, the core runs on the loop's own thread and answers at once;
-  only changes are waited for. Elsewhere each request runs on a thread.
+- The core runs on the loop's own thread and answers at once where it can; what it waits for, it says.
 - A worker that must not write hands such requests, whole, to the one that may.
 - Probes have paths of their own and need no signature: /healthz, /readyz, /version, and /metrics when
   that is switched on. They are not on the audit trail.
@@ -15,7 +14,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
@@ -28,7 +27,7 @@ from strongroom.errors import ServiceError
 from strongroom.metrics import Metrics
 from strongroom.service import internal_failure
 from strongroom.wire import faults
-from strongroom.wire.core import CONTENT_TYPE, Answer, Elsewhere, Headers, HttpRequest, Pending, RequestCore
+from strongroom.wire.core import CONTENT_TYPE, Answer, Headers, HttpRequest, Outcome, Pending, RequestCore
 
 CLOSE: Final = (b"Connection", b"close")
 """The header of an answer that is the last on its connection."""
@@ -85,7 +84,7 @@ class Probes:
 
 
 class Edge:
-    """Answers requests on the loop. `threads` is None where the core may run there too."""
+    """Answers requests on the loop."""
 
     def __init__(
         self,
@@ -93,13 +92,11 @@ class Edge:
         probes: Probes,
         entropy: Entropy,
         *,
-        threads: Executor | None = None,
         forwarder: Forwarder | None = None,
     ) -> None:
         self._core = core
         self._probes = probes
         self._entropy = entropy
-        self._threads = threads
         self._forwarder = forwarder
         self._arrivals: _Arrivals | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -114,7 +111,7 @@ class Edge:
                     return None
                 if (told := self._probes.answer(path)) is not None:
                     return told
-            return self._begin_call(request, client)
+            return self._settle(self._core.begin(request), request, client)
         except Exception as error:  # noqa: BLE001 - a caller is owed an answer
             return self.refused(error)
 
@@ -134,18 +131,15 @@ class Edge:
         ]
         return Answer(told.status, headers, faults.body_of(told))
 
-    def _begin_call(self, request: HttpRequest, client: Client) -> Answer | None:
-        outcome: Answer | Pending | Elsewhere
-        if self._threads is None:
-            outcome = self._core.begin(request)
-            if isinstance(outcome, Answer):
-                return outcome
-            if isinstance(outcome, Pending):
-                self._wait(outcome.future, outcome.finish, client)
-            else:
-                self._forward(request, client)
-            return None
-        self._wait(self._threads.submit(self._core.respond, request), partial(self._responded, request, client), client)
+    def _settle(self, outcome: Outcome, request: HttpRequest, client: Client) -> Answer | None:
+        """Return the answer, or see to it that the client gets one."""
+        if isinstance(outcome, Answer):
+            return outcome
+        if isinstance(outcome, Pending):
+            finish = outcome.finish
+            self._wait(outcome.future, lambda future: self._settle(finish(future), request, client), client)
+        else:
+            self._forward(request, client)
         return None
 
     def _wait(self, future: Future[Any], finish: _Finish, client: Client) -> None:
@@ -154,13 +148,6 @@ class Edge:
         if arrivals is None or arrivals.loop is not loop:
             arrivals = self._arrivals = _Arrivals(loop, self.refused)
         future.add_done_callback(partial(arrivals.add, finish, client))
-
-    def _responded(self, request: HttpRequest, client: Client, future: Future[Answer | Elsewhere]) -> Answer | None:
-        outcome = future.result()
-        if isinstance(outcome, Answer):
-            return outcome
-        self._forward(request, client)
-        return None
 
     def _forward(self, request: HttpRequest, client: Client) -> None:
         if self._forwarder is None:

@@ -255,17 +255,20 @@ def test_a_call_that_completes_after_the_loop_was_closed_disturbs_nobody(caplog:
     assert (client.answers, caplog.text) == ([], "")
 
 
-def test_with_threads_the_core_runs_beside_the_loop():
-    core = echoing()
-    with ThreadPoolExecutor(1, thread_name_prefix="requests") as threads:
-        told = exchange(make_edge(core, threads=threads), read(b"a"))
-    assert (told.body, told.at_once) == (b"a", False)
-    assert core.threads == {"requests_0"}
+def test_an_answer_may_take_more_than_one_wait():
+    first, second = Future[None](), Future[None]()
+    core = Core(lambda _: Pending(first, lambda _: Pending(second, lambda _: Answer(200, [], b"at last"))))
+    first.set_result(None)
+    second.set_result(None)
+    told = exchange(make_edge(core), read())
+    assert (told.body, told.at_once) == (b"at last", False)
 
 
-def test_with_threads_too_a_failure_is_an_internal_error(caplog: Any):
-    with ThreadPoolExecutor(1) as threads:
-        assert exchange(make_edge(Core(failing(ValueError("hunter2"))), threads=threads), read()).status == 500
+def test_a_failure_after_a_wait_is_an_internal_error(caplog: Any):
+    future = Future[None]()
+    future.set_result(None)
+    core = Core(lambda _: Pending(future, failing(ValueError("hunter2"))))
+    assert exchange(make_edge(core), read()).status == 500
     assert "hunter2" in caplog.text
 
 
@@ -286,10 +289,11 @@ def test_a_request_that_must_be_answered_elsewhere_is_forwarded_whole():
     assert forwarder.requests == core.requests
 
 
-def test_with_threads_too_a_request_is_forwarded():
-    forwarder, core = Forwarder(), Core(lambda _: Elsewhere())
-    with ThreadPoolExecutor(1) as threads:
-        assert exchange(make_edge(core, forwarder=forwarder, threads=threads), read()).body == b"from elsewhere"
+def test_after_a_wait_too_a_request_is_forwarded():
+    future = Future[None]()
+    future.set_result(None)
+    core = Core(lambda _: Pending(future, lambda _: Elsewhere()))
+    assert exchange(make_edge(core, forwarder=Forwarder()), read()).body == b"from elsewhere"
 
 
 def test_a_writer_that_is_gone_is_service_unavailable():

@@ -4,10 +4,6 @@
 (SELECT COALESCE(json_object_agg(policy_name, document), '{{}}')::text FROM resource_policies
 WHERE resource_policies.arn = secrets.arn)
 
--- fragment key_of_version --
-kms_keys.account_id = versions.account_id AND kms_keys.region = versions.region
-AND kms_keys.key_id = right(versions.key_arn, 36)
-
 -- find_secret for update --
 -- A writer holds the secret's row until it commits: changes of one secret are made one after the other
 SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region = :region AND name = :name FOR UPDATE
@@ -38,3 +34,22 @@ CAST(:scheduled AS BIGINT)
 
 -- fragment given --
 (SELECT jsonb_array_elements_text(CAST(CAST(:texts AS TEXT) AS JSONB)) AS text) AS given
+
+-- bring_access_keys --
+SELECT {access_key_columns} FROM {given} JOIN access_keys ON access_key_id = given.text
+
+-- bring_versions --
+-- Secrets by name with what `find_secret` brings, each with the version that is wanted by id or by label
+SELECT place, found.*, version.*
+FROM jsonb_to_recordset(CAST(CAST(:wanted AS TEXT) AS JSONB))
+AS wanted (place INTEGER, account_id TEXT, region TEXT, name TEXT, version_id TEXT, label TEXT)
+CROSS JOIN LATERAL (
+  SELECT {secret_facts} FROM secrets
+  WHERE account_id = wanted.account_id AND region = wanted.region AND name = wanted.name
+) AS found
+LEFT JOIN LATERAL (
+  SELECT {version_facts} WHERE versions.arn = found.arn AND version_id = COALESCE(
+    wanted.version_id,
+    (SELECT stages.version_id FROM stages WHERE stages.arn = found.arn AND stages.label = wanted.label)
+  )
+) AS version ON TRUE

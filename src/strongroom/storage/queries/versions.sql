@@ -1,21 +1,20 @@
 -- fragment version_columns --
 version_id, created_at, kms_key_id, last_accessed_on, deleted_at, kind, key_arn, key_version, wrapped_key, ciphertext
 
--- fragment key_of_version --
-kms_keys.account_id = versions.account_id AND kms_keys.region = versions.region
-AND kms_keys.key_id = substr(versions.key_arn, -36)
-
--- find_version --
--- A version, with the key that wraps its data key: a UUID at the end of the key's ARN
-SELECT version_id, versions.created_at, kms_key_id, last_accessed_on, deleted_at, kind, key_arn, key_version,
+-- fragment version_facts --
+version_id, versions.created_at, kms_key_id, last_accessed_on, deleted_at, kind, key_arn, key_version,
 versions.wrapped_key, ciphertext, kms_keys.account_id, kms_keys.region, kms_keys.key_id, manager, state,
 current_version, kms_keys.created_at, description, kms_key_versions.version, kms_key_versions.wrapped_key, term
 FROM versions
-LEFT JOIN kms_keys ON {key_of_version}
+LEFT JOIN kms_keys ON kms_keys.account_id = versions.account_id AND kms_keys.region = versions.region
+AND kms_keys.key_id = substr(versions.key_arn, length(versions.key_arn) - 35)
 LEFT JOIN kms_key_versions ON kms_key_versions.account_id = kms_keys.account_id
 AND kms_key_versions.region = kms_keys.region AND kms_key_versions.key_id = kms_keys.key_id
 AND kms_key_versions.version = versions.key_version
-WHERE versions.arn = :arn AND version_id = :version_id
+
+-- find_version --
+-- A version, with the key that wraps its data key: a UUID at the end of the key's ARN
+SELECT {version_facts} WHERE versions.arn = :arn AND version_id = :version_id
 
 -- find_version for update --
 SELECT {version_columns} FROM versions WHERE arn = :arn AND version_id = :version_id

@@ -1,0 +1,170 @@
+"""Point reads of many calls in one round trip to PostgreSQL.
+
+Calls that come while a round trip is under way go together with the next one, so under load the database
+is asked once for many of them, and alone a call waits for nobody. Every call is answered from what was read
+after it asked. A secret's row, its labels, policies, version and keys come in one statement, hence from one
+snapshot.
+
+Why threads: they wait for the database; the calls themselves go on where they came from.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from strongroom.storage.base import Given, NotBroughtError, StorageError, WantedVersion
+from strongroom.storage.postgresql_session import Session
+from strongroom.storage.rows import SECRET_COLUMNS, Params, Row
+from strongroom.storage.sql import Queries, Query
+
+MAX_TOGETHER: Final = 128
+"""Calls that go together at most."""
+
+THREADS: Final = 2
+"""Round trips under way at once: while one is waited for, the next is made up."""
+
+_ARN: Final = 3
+_VERSION: Final = SECRET_COLUMNS + 2
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Either an access key or a version, and whom to tell."""
+
+    wanted: str | WantedVersion
+    told: Future[Given]
+
+
+class PostgresqlBringer:
+    """The threads, and the calls that wait for one. `use` lends a session of the pool."""
+
+    def __init__(self, use: Callable[[Callable[[Session], Any]], Any], queries: Queries) -> None:
+        self._use = use
+        self._access_keys = queries.reading["bring_access_keys"]
+        self._versions = queries.reading["bring_versions"]
+        self._waiting: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._threads = [threading.Thread(target=self._run, name=f"bringer-{number}") for number in range(THREADS)]
+        for thread in self._threads:
+            thread.start()
+
+    def access_key(self, access_key_id: str) -> Future[Given]:
+        return self._ask(access_key_id)
+
+    def version(self, wanted: WantedVersion) -> Future[Given]:
+        return self._ask(wanted)
+
+    def close(self) -> None:
+        for _ in self._threads:
+            self._waiting.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, wanted: str | WantedVersion) -> Future[Given]:
+        told: Future[Given] = Future()
+        self._waiting.put(_Asked(wanted, told))
+        return told
+
+    def _run(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            together, is_end = self._gather(first)
+            try:
+                brought = self._use(lambda session: self._bring(session, together))  # noqa: B023 - used at once
+            except (psycopg.Error, PoolTimeout) as error:
+                failure = StorageError(f"{type(error).__name__}: {error}")
+                for asked in together:
+                    asked.told.set_exception(failure)
+            except Exception as error:  # noqa: BLE001 - the thread must not end
+                for asked in together:
+                    asked.told.set_exception(error)
+            else:
+                for asked, given in zip(together, brought, strict=True):
+                    asked.told.set_result(given)
+            if is_end:
+                return
+
+    def _gather(self, first: _Asked) -> tuple[list[_Asked], bool]:
+        """Return `first` and the calls that wait behind it, and whether the end was among them."""
+        together = [first]
+        while len(together) < MAX_TOGETHER:
+            try:
+                asked = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if asked is None:
+                return together, True
+            together.append(asked)
+        return together, False
+
+    def _bring(self, session: Session, together: list[_Asked]) -> list[Given]:
+        keys = sorted({asked.wanted for asked in together if isinstance(asked.wanted, str)})
+        versions = [asked.wanted for asked in together if isinstance(asked.wanted, WantedVersion)]
+        key_rows: dict[str, list[Row]] = {key: [] for key in keys}
+        if keys:
+            for row in session.query(self._access_keys, {"texts": _encode(keys).decode()}):
+                key_rows[row[0]].append(row)
+        version_rows = _ask_versions(session.query, self._versions, versions)
+        return [
+            {("find_access_key", (asked.wanted,)): key_rows[asked.wanted]}
+            if isinstance(asked.wanted, str)
+            else version_rows[asked.wanted]
+            for asked in together
+        ]
+
+
+def serve(given: Given) -> Callable[[Query, Params], list[Row]]:
+    """Return what runs queries on given rows alone. It raises NotBroughtError for any other."""
+
+    def execute(query: Query, params: Params) -> list[Row]:
+        rows = given.get((query.name, tuple(params.values())))
+        if rows is None:
+            raise NotBroughtError(query.name)
+        return rows
+
+    return execute
+
+
+def _ask_versions(
+    execute: Callable[[Query, Params], list[Row]], query: Query, wanted: list[WantedVersion]
+) -> dict[WantedVersion, Given]:
+    if not wanted:
+        return {}
+    distinct = list(dict.fromkeys(wanted))
+    rows = execute(query, {"wanted": _encode([_told(place, one) for place, one in enumerate(distinct)]).decode()})
+    found = {row[0]: row[1:] for row in rows}
+    return {one: _given(one, found.get(place)) for place, one in enumerate(distinct)}
+
+
+def _told(place: int, wanted: WantedVersion) -> dict[str, Any]:
+    return {
+        "place": place,
+        "account_id": wanted.account_id,
+        "region": wanted.region,
+        "name": wanted.name,
+        "version_id": wanted.version_id,
+        "label": wanted.label,
+    }
+
+
+def _given(wanted: WantedVersion, row: Row | None) -> Given:
+    """Return the rows of a secret and of its version by the queries that would find them; `row` may be absent."""
+    is_other = row is None or (wanted.arn is not None and row[_ARN] != wanted.arn)
+    found = [] if row is None or is_other else [row[:_VERSION]]
+    place = (wanted.account_id, wanted.region)
+    given: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
+    if wanted.arn is None:
+        given["find_secret", (*place, wanted.name)] = found
+    else:
+        given["find_secret_by_arn", (*place, wanted.arn)] = found
+    if row is not None and row[_VERSION] is not None:
+        given["find_version", (row[_ARN], row[_VERSION])] = [row[_VERSION:]]
+    return given
