@@ -175,7 +175,7 @@ def test_two_that_lock_in_opposite_order_both_end(postgresql, journal):
 
 def test_a_lost_connection_fails_one_call_and_the_pool_recovers(postgresql, postgres_url):
     def kill_own_session(tx):
-        tx._execute(Query("end", "SELECT pg_terminate_backend(pg_backend_pid())", dict), {})
+        tx._execute(Query("end", "SELECT CAST(pg_terminate_backend(pg_backend_pid()) AS TEXT)", dict), {})
 
     with pytest.raises(StorageError):
         postgresql.write(kill_own_session)
