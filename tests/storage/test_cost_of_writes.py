@@ -65,7 +65,7 @@ def test_a_write_runs_no_more_statements_than_it_needs(deployment, statements, c
     )
 
 
-@pytest.mark.parametrize(("call", "most"), [(put, 11), (create, 6)])
+@pytest.mark.parametrize(("call", "most"), [(put, 12), (create, 7)])
 def test_on_postgresql_a_write_waits_for_what_it_reads_and_for_its_commit_only(
     round_trips, postgres_url, tmp_path, call, most
 ):

@@ -306,13 +306,12 @@ def test_what_is_done_is_counted_when_it_is_committed_however_often_it_was_tried
         read, write, slice_size, pool_size = storage.read, storage.write, 2, 1
 
         def submit(self, work):
-            def twice(tx):
-                tx._execute("SAVEPOINT first", {})
+            def undone(tx):
                 work(tx)
-                tx._execute("ROLLBACK TO first", {})
-                return work(tx)
+                raise Failed
 
-            return storage.submit(twice)
+            storage.submit(undone).exception(WAIT_SECONDS)
+            return storage.submit(work)
 
     def handler(tx, job, _now):
         finish(tx, job)
