@@ -14,6 +14,7 @@ from strongroom.domain.filtering import Filter, FilterKey, compile_filters
 from strongroom.domain.listing import SortBy, position_of
 from strongroom.domain.secret import Secret, Tag
 from strongroom.operations import list_secrets
+from strongroom.storage.sql import Query
 from support.clock import NOW
 from support.deployment import Deployment
 from support.factories import make_secret
@@ -96,9 +97,12 @@ def found_by(deployment: Deployment, key: str, value: str, **members: Any) -> li
     return [entry["Name"] for entry in answer["SecretList"]]
 
 
+EVERY_TERM = Query("every_term", "SELECT name, term FROM secret_terms", tuple)
+
+
 def indexed(deployment: Deployment) -> list[tuple[str, str]]:
     """Return the index's own rows."""
-    rows = deployment.node.storage.read(lambda tx: tx._execute("SELECT name, term FROM secret_terms", {}))
+    rows = deployment.node.storage.read(lambda tx: tx._execute(EVERY_TERM, {}))
     return sorted(tuple(row) for row in rows)
 
 
@@ -233,13 +237,13 @@ def statements(deployment: Deployment, **members: Any) -> int:
     texts: list[str] = []
     original = storage.read
 
-    def read(work: Any) -> Any:
+    def read(work: Any, given: Any = None) -> Any:
         def counted(tx: Any) -> Any:
             execute = tx._execute
-            tx._execute = lambda text, params: texts.append(text) or execute(text, params)
+            tx._execute = lambda query, params: texts.append(query.name) or execute(query, params)
             return work(tx)
 
-        return original(counted)
+        return original(counted, given)
 
     storage.read = read
     try:
