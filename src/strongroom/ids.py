@@ -23,7 +23,7 @@ def _draw(entropy: Entropy, alphabet: str, length: int) -> str:
 
 def random_uuid(entropy: Entropy) -> str:
     """Return a version 4 UUID (RFC 9562): request ids, event ids, key ids."""
-    drawn = bytearray(entropy.token_bytes(16))
+    drawn = bytearray(entropy.public_bytes())
     drawn[6] = drawn[6] & 0x0F | 0x40
     drawn[8] = drawn[8] & 0x3F | 0x80
     text = drawn.hex()

@@ -22,6 +22,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
+
 from strongroom import ids
 from strongroom.audit import record
 from strongroom.audit.record import Origin
@@ -76,8 +78,7 @@ __all__ = ["Bringer", "Caller", "Given", "NotBroughtError", "Service", "WriteEls
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Who calls, in which region, from where."""
 
     principal: Principal
@@ -179,8 +180,7 @@ class Service:
         self.trail([line], False)  # noqa: FBT003 - the Journal's shape
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
+class _Attempt(msgspec.Struct, frozen=True):
     """One call, ready to be run in a transaction; running it again gives the same record."""
 
     service: Service

@@ -14,5 +14,8 @@ class SeededEntropy:
     def token_bytes(self, count: int) -> bytes:
         return self._random.randbytes(count)
 
+    def public_bytes(self) -> bytes:
+        return self._random.randbytes(16)
+
     def below(self, bound: int) -> int:
         return self._random.randrange(bound)

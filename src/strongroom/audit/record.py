@@ -11,11 +11,11 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from strongroom.errors import AccessDeniedException, ServiceError
 
@@ -24,12 +24,10 @@ MAX_TEXT: Final = 1_024
 """Longest user agent or error message in a record, in characters."""
 
 _EVENT_VERSION: Final = "1.11"
-_SECONDS_LENGTH: Final = len("2026-01-01T00:00:00")
 _encode: Final = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Where a call came from."""
 
     request_id: str
@@ -55,8 +53,7 @@ def unknown_identity(access_key_id: str | None) -> dict[str, str]:
     return {"type": "Unknown", **claimed}
 
 
-@dataclass(frozen=True, slots=True)
-class CallFacts:
+class CallFacts(msgspec.Struct, frozen=True):
     """What is known of an API call before its outcome."""
 
     name: str
@@ -79,33 +76,66 @@ def api_call(
 ) -> bytes:
     """Return the record of one API call as a line of JSON, without line end."""
     origin = facts.origin
-    agent = origin.user_agent
-    record: dict[str, Any] = {
-        "eventVersion": _EVENT_VERSION,
-        "userIdentity": facts.identity,
-        "eventTime": event_time(facts.now),
-        "eventSource": facts.source,
-        "eventName": facts.name,
-        "awsRegion": facts.region,
-        "sourceIPAddress": origin.source_ip,
-        "userAgent": None if agent is None else agent[:MAX_TEXT],
-    }
-    if error is not None:
-        record["errorCode"] = "AccessDenied" if isinstance(error, AccessDeniedException) else error.code
-        if error.message is not None:
-            record["errorMessage"] = error.message[:MAX_TEXT]
-    record["requestParameters"] = request or None
-    record["responseElements"] = None if facts.read_only else (response or None)
-    record["requestID"] = origin.request_id
-    record["eventID"] = facts.event_id
-    record["readOnly"] = facts.read_only
-    record["eventType"] = "AwsApiCall"
-    record["managementEvent"] = True
-    record["recipientAccountId"] = facts.account_id
-    record["eventCategory"] = "Management"
-    if origin.tls_version is not None:
-        record["tlsDetails"] = {"tlsVersion": origin.tls_version, "clientProvidedHostHeader": origin.host}
-    return _encode(record)
+    agent, message = origin.user_agent, None if error is None else error.message
+    return _encode(
+        _ApiCall(
+            facts.identity,
+            event_time(facts.now),
+            facts.source,
+            facts.name,
+            facts.region,
+            origin.source_ip,
+            None if agent is None else agent[:MAX_TEXT],
+            UNSET if error is None else _code_of(error),
+            UNSET if message is None else message[:MAX_TEXT],
+            request or None,
+            None if facts.read_only else (response or None),
+            origin.request_id,
+            facts.event_id,
+            facts.read_only,
+            facts.account_id,
+            UNSET
+            if origin.tls_version is None
+            else {"tlsVersion": origin.tls_version, "clientProvidedHostHeader": origin.host},
+        )
+    )
+
+
+def _code_of(error: ServiceError) -> str:
+    return "AccessDenied" if isinstance(error, AccessDeniedException) else error.code
+
+
+_SPELLINGS: Final = {"source_ip_address": "sourceIPAddress", "request_id": "requestID", "event_id": "eventID"}
+
+
+def _spelling(name: str) -> str:
+    head, *rest = name.split("_")
+    return _SPELLINGS.get(name) or head + "".join(word.title() for word in rest)
+
+
+class _ApiCall(msgspec.Struct, rename=_spelling, frozen=True):
+    """The members of a record in their order; those that are unset are left out, the others may be null."""
+
+    user_identity: Mapping[str, Any]
+    event_time: str
+    event_source: str
+    event_name: str
+    aws_region: str | None
+    source_ip_address: str
+    user_agent: str | None
+    error_code: str | UnsetType
+    error_message: str | UnsetType
+    request_parameters: Mapping[str, Any] | None
+    response_elements: Mapping[str, Any] | None
+    request_id: str
+    event_id: str
+    read_only: bool
+    recipient_account_id: str | None
+    tls_details: Mapping[str, Any] | UnsetType
+    event_version: str = _EVENT_VERSION
+    event_type: str = "AwsApiCall"
+    management_event: bool = True
+    event_category: str = "Management"
 
 
 def service_event(
@@ -145,4 +175,4 @@ def service_event(
 
 def event_time(now: datetime) -> str:
     """Return an instant of UTC as CloudTrail writes it: whole seconds."""
-    return f"{now.isoformat(timespec='seconds')[:_SECONDS_LENGTH]}Z"
+    return now.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

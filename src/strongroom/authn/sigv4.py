@@ -29,8 +29,10 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 from strongroom.authn.authorization_header import (
     CREDENTIAL_ELEMENTS,
@@ -80,9 +82,24 @@ _MISMATCH: Final = (
 _NOBODY: Final = SecretAccessKey("no request is signed with this")
 
 
+class Signable(Protocol):
+    """A request as it came off the wire: header names in lower case, in the order of arrival."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def raw_path(self) -> bytes: ...
+    @property
+    def query_string(self) -> bytes: ...
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]: ...
+    @property
+    def body(self) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """A request as it came off the wire: header names in lower case, in the order of arrival."""
+    """A `Signable`, and nothing more."""
 
     method: str
     raw_path: bytes
@@ -94,8 +111,7 @@ class SignedRequest:
 K = TypeVar("K", bound=Credentials)
 
 
-@dataclass(frozen=True, slots=True)
-class Verified(Generic[K]):
+class Verified(msgspec.Struct, Generic[K], frozen=True):
     """Who signed a request, and for what."""
 
     access_key: K
@@ -125,7 +141,7 @@ class Verifier:
         self._signing_keys: BoundedCache[tuple[str, int, str, str, str], bytes] = BoundedCache(CACHE_ENTRIES)
         self._authorizations: BoundedCache[str, Authorization] = BoundedCache(CACHE_ENTRIES)
 
-    def verify(self, request: SignedRequest, find_key: Callable[[str], K | None], now: datetime) -> Verified[K]:
+    def verify(self, request: Signable, find_key: Callable[[str], K | None], now: datetime) -> Verified[K]:
         """Return who made the request, or raise the answer to give.
 
         `find_key` returns the active access key of an id, or None; it is asked once.
@@ -304,7 +320,7 @@ def _basic_format(instant: datetime) -> str:
 
 
 def _string_to_sign(
-    request: SignedRequest,
+    request: Signable,
     headers: Mapping[bytes, bytes],
     authorization: Authorization,
     timestamp: str,

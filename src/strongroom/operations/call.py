@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+import msgspec
 
 from strongroom import ids
 from strongroom.audit.record import service_event
@@ -27,8 +29,7 @@ CLEANUP_JOB: Final = "version-cleanup"
 REPLICATE_JOB: Final = "replicate"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One call in progress. `secret` is what the request names; absent only where the operation allows.
 
     `perform(operation, request)` makes a further call in the same transaction, by the same caller, through

@@ -19,10 +19,12 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
 from strongroom import ids
 from strongroom.audit.record import Origin
 from strongroom.authn.access_keys import StoredAccessKey
-from strongroom.authn.sigv4 import SignedRequest, Verified, Verifier
+from strongroom.authn.sigv4 import Verified, Verifier
 from strongroom.errors import ServiceError
 from strongroom.operations.base import Operation, Request, Response
 from strongroom.service import (
@@ -47,8 +49,7 @@ _OPERATION_NAME: Final = re.compile(r"[A-Za-z0-9]{1,64}")
 Headers = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(msgspec.Struct, frozen=True):
     """A request as it came: header names in lower case, in order of arrival."""
 
     method: str
@@ -61,15 +62,15 @@ class HttpRequest:
     tls_version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
+    """An answer as it goes out; `headers` lack only what the connection adds."""
+
     status: int
     headers: Headers
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(msgspec.Struct, frozen=True):
     """An answer that waits for `future`; `finish` turns its outcome into the answer, or into another wait."""
 
     future: Future[Any]
@@ -184,9 +185,8 @@ class RequestCore:
             ServiceError: the answer.
         """
         request = progress.request
-        signed = SignedRequest(request.method, request.raw_path, request.query_string, request.headers, request.body)
         progress.verified = verified = self._verifier.verify(
-            signed, lambda key_id: self._find_key(key_id, key), self._service.clock.now()
+            request, lambda key_id: self._find_key(key_id, key), self._service.clock.now()
         )
         typed = awsjson.decode(request.body, progress.known_operation.request)
         constraints.check(typed)
@@ -264,8 +264,7 @@ class RequestCore:
         )
 
 
-@dataclass(slots=True)
-class _Progress:
+class _Progress(msgspec.Struct):
     """How far a request has come, for whoever must record or answer it."""
 
     request: HttpRequest

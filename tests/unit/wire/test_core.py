@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import re
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from strongroom.audit.trail import TrailError
 from strongroom.domain.timestamps import to_micros
