@@ -141,7 +141,7 @@ def _assemble(
         storage=storage,
         trail=trail,
         service=service,
-        edge=_open_edge(config, service, AccessKeys(storage, keyring, entropy), threads, forwarder),
+        edge=_open_edge(config, service, AccessKeys(storage, keyring, entropy, service.recall), threads, forwarder),
         runner=runner,
         keeper=TrailKeeper(trail, storage, clock, node=name, anchors=config.audit_dir if worker == 0 else None),
         threads=threads,

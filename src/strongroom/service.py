@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,11 +36,11 @@ from strongroom.domain.principal import Principal
 from strongroom.domain.quotas import AWS, Quotas
 from strongroom.domain.regions import AWS_REGIONS
 from strongroom.domain.secret import Secret
+from strongroom.domain.timestamps import day_of
 from strongroom.entropy import Entropy
 from strongroom.errors import (
     InternalServiceError,
     InvalidRequestException,
-    MalformedPolicyDocumentException,
     ServiceError,
 )
 from strongroom.metrics import Metrics
@@ -48,9 +48,10 @@ from strongroom.operations.base import OnReplica, Operation, Request, Response, 
 from strongroom.operations.call import Call
 from strongroom.operations.condition_keys import context_of
 from strongroom.operations.secret_room import SecretRoom
+from strongroom.operations.stored_policies import parse_stored
 from strongroom.policy import evaluate
 from strongroom.policy.decision import decide_resource
-from strongroom.policy.document import Policy, PolicyKind, parse_policy
+from strongroom.recall import Recall
 from strongroom.rotators.base import Rotators
 from strongroom.storage.base import (
     Bringer,
@@ -65,13 +66,8 @@ from strongroom.storage.base import (
 )
 from strongroom.throttle import Throttle
 
-COMPILED_POLICIES: Final = 4_096
-"""Policies kept compiled."""
-
 IDENTITIES: Final = 1_024
 """Callers whose part of an audit record is kept ready."""
-
-DENY_ALL: Final = '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}'
 
 __all__ = ["Bringer", "Caller", "Given", "NotBroughtError", "Service", "WriteElsewhereError", "internal_failure"]
 
@@ -102,6 +98,7 @@ class Service:
     quotas: Quotas = AWS
     throttle: Throttle | None = None
     room: SecretRoom = field(default_factory=SecretRoom)
+    recall: Recall = field(default_factory=Recall)
     on_change: Callable[[], None] = lambda: None
 
     def perform(self, operation: Operation[Any], request: Request, caller: Caller) -> Response | None:
@@ -114,25 +111,54 @@ class Service:
         return outcome.result() if isinstance(outcome, Future) else outcome
 
     def begin(
-        self, operation: Operation[Any], request: Request, caller: Caller, given: Given | None = None
+        self,
+        operation: Operation[Any],
+        request: Request,
+        caller: Caller,
+        given: Given | None = None,
+        *,
+        is_admitted: bool = False,
     ) -> Response | Future[Response | None] | None:
         """Return the answer of a call that could be answered at once, or the future of its answer.
+
+        Args:
+            operation: what is asked.
+            request: the decoded request.
+            caller: who asks, proven.
+            given: rows to read instead of the database.
+            is_admitted: this very call has been let in by the throttle before.
 
         Raises:
             ServiceError: the answer, if it is not success and could be given at once.
             NotBroughtError: what was `given` to read does not suffice; nothing was done or recorded.
         """
         attempt = _Attempt(self, operation, request, caller, self.clock.now(), ids.random_uuid(self.entropy))
-        if self.throttle is not None:
+        if self.throttle is not None and not is_admitted:
             attempt.require_admitted(self.throttle)
         if not operation.mutates:
             try:
-                return self.storage.read(attempt.run, given)
+                if operation.reads_version is None:
+                    return self.storage.read(attempt.run, given)
+                return self._read_or_recall(attempt, given)
             except WriteRequiredError:
                 pass
         future = self.storage.submit(attempt.run)
         future.add_done_callback(lambda _: self.on_change())
         return future
+
+    def _read_or_recall(self, attempt: _Attempt, given: Given | None) -> Response | None:
+        mark = self.storage.mark(given)
+        if mark is None:
+            return self.storage.read(attempt.run, given)
+        question = attempt.question()
+        known = self.recall.find(question, mark)
+        if known is not None:
+            return attempt.answer_again(known)
+        response = self.storage.read(attempt.run, given)
+        # Only if nothing was committed in between was the snapshot the mark's.
+        if attempt.recallable and self.storage.mark(given) == mark:
+            self.recall.keep(question, attempt.recallable[-1], mark)
+        return response
 
     def wanted(self, operation: Operation[Any], request: Request, caller: Caller) -> WantedVersion | None:
         """Return what the call is going to read, if its operation declares that this is all."""
@@ -189,6 +215,22 @@ class _Attempt(msgspec.Struct, frozen=True):
     caller: Caller
     now: datetime
     event_id: str
+    recallable: list[Callable[[], Response]] = msgspec.field(default_factory=list)
+
+    def question(self) -> Hashable:
+        """Return all that the answer depends on besides the database, where no policy's conditions matter."""
+        asked = msgspec.structs.astuple(self.request)
+        return self.operation.name, self.caller.principal, self.caller.region, asked, day_of(self.now)
+
+    def answer_again(self, respond: Callable[[], Response]) -> Response:
+        """Give an answer that was worked out before, and record it like any other."""
+        try:
+            response = respond()
+        except ServiceError as error:
+            self.service.trail([self._record(None, error)], False)  # noqa: FBT003 - the Journal's shape
+            raise
+        self.service.trail([self._record(response, None)], False)  # noqa: FBT003
+        return response
 
     def run(self, tx: Transaction) -> Response | None:
         try:
@@ -230,9 +272,15 @@ class _Attempt(msgspec.Struct, frozen=True):
             room=service.room,
             found=found,
             perform=lambda other, its_request: self._perform_within(tx, other, its_request, next(numbers)),
+            may_recall=lambda respond: self._may_recall(tx, found, respond),
             require_allowed=lambda action, secret: self._decide(tx, action, secret.arn, secret, as_sent=secret.arn),
         )
         return operation.handler(call, request)
+
+    def _may_recall(self, tx: Transaction, found: Secret | None, respond: Callable[[], Response]) -> None:
+        """Keep an answer that no policy decided: conditions may look at more than the question."""
+        if not tx.writable and (found is None or not tx.policies(found)):
+            self.recallable.append(respond)
 
     def _perform_within(
         self, tx: Transaction, operation: Operation[Any], request: Request, number: int
@@ -327,19 +375,6 @@ class _Attempt(msgspec.Struct, frozen=True):
             response=shown(response, operation.shown_response),
             error=error,
         )
-
-
-@lru_cache(maxsize=COMPILED_POLICIES)
-def parse_stored(text: str) -> Policy:
-    """Return a stored policy, compiled once per text: what the text says never changes.
-
-    One that cannot be read any more denies everything, and says so in the log.
-    """
-    try:
-        return parse_policy(text, kind=PolicyKind.RESOURCE)
-    except MalformedPolicyDocumentException as error:
-        logger.error("A stored resource policy cannot be read; access is denied: %s", error.__cause__)  # noqa: TRY400
-        return parse_policy(DENY_ALL, kind=PolicyKind.RESOURCE)
 
 
 def internal_failure(error: BaseException) -> InternalServiceError:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from strongroom.errors import ServiceError
-from strongroom.service import parse_stored
+from strongroom.operations.stored_policies import parse_stored
 from support.deployment import VALUE, token
 from support.kms_keys import create_key, key_of_version
 from support.refusals import SECRET_NOT_FOUND, Refusal, access_denied, refusal

@@ -22,6 +22,7 @@ from strongroom.domain.principal import Principal, root_arn
 from strongroom.domain.timestamps import to_micros
 from strongroom.entropy import Entropy
 from strongroom.errors import OperatorError
+from strongroom.recall import Recall
 from strongroom.storage.base import AccessKeyRow, Given, Storage, Transaction
 
 MAX_KEYS_PER_PRINCIPAL: Final = 2
@@ -67,14 +68,24 @@ class StoredAccessKey:
 class AccessKeys:
     """The access keys of the deployment."""
 
-    def __init__(self, storage: Storage, sealer: Sealer, entropy: Entropy) -> None:
+    def __init__(self, storage: Storage, sealer: Sealer, entropy: Entropy, recall: Recall | None = None) -> None:
         self._storage = storage
         self._sealer = sealer
         self._entropy = entropy
+        self._recall = recall or Recall()
 
     def find_active(self, access_key_id: str, given: Given | None = None) -> StoredAccessKey | None:
+        mark = self._storage.mark(given)
+        known: StoredAccessKey | None = self._recall.find(access_key_id, mark)
+        if known is not None:
+            return known
         row = self._storage.look_up(lambda tx: tx.find_access_key(access_key_id), given)
-        return StoredAccessKey(row, self._open) if row is not None and row.active else None
+        if row is None or not row.active:
+            return None
+        found = StoredAccessKey(row, self._open)
+        if self._storage.mark(given) == mark:
+            self._recall.keep(access_key_id, found, mark)
+        return found
 
     def create_root_key(
         self, tx: Transaction, account_id: str, now: datetime, *, preset: tuple[str, str] | None = None

@@ -14,7 +14,7 @@ Rules (NIST SP 800-38D, SP 800-108; trap 33 of the dossier):
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
@@ -81,12 +81,26 @@ def open_sealed(key: bytes, blob: bytes, aad: bytes) -> bytes:
     Raises:
         TamperedError: any difference in key, blob or context.
     """
+    return opener(key, blob, aad)()
+
+
+def opener(key: bytes, blob: bytes, aad: bytes) -> Callable[[], bytes]:
+    """Return what opens a blob as `open_sealed` does, each time anew. It holds the key, not the plaintext.
+
+    Raises:
+        TamperedError: the blob has not the form of one.
+    """
     if len(blob) < len(_HEADER) + _NONCE_BYTES + _TAG_BYTES or blob[0] != _FORMAT:
         raise TamperedError
-    try:
-        return AESGCM(key).decrypt(blob[1 : 1 + _NONCE_BYTES], blob[1 + _NONCE_BYTES :], aad)
-    except InvalidTag:
-        raise TamperedError from None
+    decrypt, nonce, ciphertext = AESGCM(key).decrypt, blob[1 : 1 + _NONCE_BYTES], blob[1 + _NONCE_BYTES :]
+
+    def open_again() -> bytes:
+        try:
+            return decrypt(nonce, ciphertext, aad)
+        except InvalidTag:
+            raise TamperedError from None
+
+    return open_again
 
 
 def wrap(key: bytes, plaintext: bytes, aad: bytes, entropy: Entropy) -> bytes:

@@ -11,6 +11,7 @@ Rules (dossier sections 4.1 to 4.4):
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -20,7 +21,7 @@ from strongroom.crypto.aead import (
     KEY_BYTES,
     TamperedError,
     encode_fields,
-    open_sealed,
+    opener,
     purpose_context,
     seal,
     unwrap,
@@ -121,19 +122,38 @@ class Vault:
         Raises:
             DecryptionFailure: the key is not usable, or the row is not what was sealed.
         """
+        return self.opener(tx, secret, version_id, sealed)()
+
+    def opener(
+        self, tx: Transaction, secret: Secret, version_id: str, sealed: SealedValue
+    ) -> Callable[[], SecretValue]:
+        """Return what opens a value as `open` does, each time anew, under the state of its key that `tx` sees.
+
+        Raises:
+            DecryptionFailure: as `open`.
+        """
         try:
             key = self._decryption_key(tx, secret, sealed)
             fields = _binding(secret, version_id, sealed.kind, sealed.key_arn, sealed.key_version)
             backing = self._backing_key(tx, key, sealed.key_version)
             data_key = unwrap(backing, sealed.wrapped_key, purpose_context(_DATA_KEY, fields))
-            value = open_sealed(data_key, sealed.ciphertext, purpose_context(_SECRET_VALUE, fields))
-            return SecretValue(sealed.kind, value)
+            decrypt = opener(data_key, sealed.ciphertext, purpose_context(_SECRET_VALUE, fields))
         except TamperedError:
-            self._metrics.increment("tampered_ciphertexts_total")
-            logger.error("The stored value of version %s of %s does not open: tampered?", version_id, secret.arn)  # noqa: TRY400
-            raise DecryptionFailure(
-                "Secrets Manager can't decrypt the protected secret text using the provided KMS key."
-            ) from None
+            raise self._tampered(secret.arn, version_id) from None
+        kind, arn = sealed.kind, secret.arn
+
+        def open_again() -> SecretValue:
+            try:
+                return SecretValue(kind, decrypt())
+            except TamperedError:
+                raise self._tampered(arn, version_id) from None
+
+        return open_again
+
+    def _tampered(self, arn: str, version_id: str) -> DecryptionFailure:
+        self._metrics.increment("tampered_ciphertexts_total")
+        logger.error("The stored value of version %s of %s does not open: tampered?", version_id, arn)
+        return DecryptionFailure("Secrets Manager can't decrypt the protected secret text using the provided KMS key.")
 
     @staticmethod
     def _decryption_key(tx: Transaction, secret: Secret, sealed: SealedValue) -> KmsKey:

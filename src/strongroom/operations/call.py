@@ -35,7 +35,8 @@ class Call(msgspec.Struct, frozen=True):
     `perform(operation, request)` makes a further call in the same transaction, by the same caller, through
     the same checks and with a record of its own. `require_allowed(action, secret)` refuses the call unless
     its caller may do something more, such as `secretsmanager:GetSecretValue`, to a secret. `regions` are
-    those a secret may be replicated to.
+    those a secret may be replicated to. `may_recall(respond)` says that `respond()` gives the same answer to
+    the same question for as long as nothing is committed and the day lasts.
     """
 
     principal: Principal
@@ -53,6 +54,7 @@ class Call(msgspec.Struct, frozen=True):
     found: Secret | None
     perform: Callable[[Any, Any], Any]
     require_allowed: Callable[[str, Secret], None]
+    may_recall: Callable[[Callable[[], Any]], None]
 
     @property
     def secret(self) -> Secret:
@@ -68,9 +70,13 @@ class Call(msgspec.Struct, frozen=True):
 
     def open_value(self, secret: Secret, version_id: str, sealed: SealedValue) -> SecretValue:
         """Return a value for the caller, who is refused one that stayed under the default key if not its account's."""
-        value = self.vault.open(self.tx, secret, version_id, sealed)
+        return self.value_opener(secret, version_id, sealed)()
+
+    def value_opener(self, secret: Secret, version_id: str, sealed: SealedValue) -> Callable[[], SecretValue]:
+        """Return what opens a value for the caller as `open_value` does, and may do so again."""
+        opener = self.vault.opener(self.tx, secret, version_id, sealed)
         self._require_shareable(secret, sealed.key_arn)
-        return value
+        return opener
 
     def add_version(
         self,

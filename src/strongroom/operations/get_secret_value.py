@@ -5,9 +5,12 @@ The first read of a day records its date, on the secret and on the version.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from strongroom.domain import staging, versions
+from strongroom.domain.secret_value import SecretValue
 from strongroom.domain.staging import labels_of
 from strongroom.domain.timestamps import day_of, wire_time
 from strongroom.errors import (
@@ -20,6 +23,9 @@ from strongroom.errors import (
 from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import SecretId, VersionId, VersionStage, value_members
+
+MAX_RECALLED_BYTES: Final = 4_096
+"""Longest sealed value that is kept to be opened again, so that all of them together stay below 32 MiB."""
 
 
 class GetSecretValueRequest(Request, kw_only=True):
@@ -45,20 +51,28 @@ def get_secret_value(call: Call, request: GetSecretValueRequest) -> GetSecretVal
     version_id = versions.wanted_version_id(stages, request.version_id, request.version_stage)
     found = call.tx.find_version(secret, version_id)
     version, sealed = versions.require_readable(found, version_id, stages, request.version_stage)
-    value = call.open_value(secret, version_id, sealed)
+    open_value = call.value_opener(secret, version_id, sealed)
+    value = open_value()
     today = day_of(call.now)
     if version.last_accessed_on != today or secret.last_accessed_on != today:
         call.tx.record_access(secret, version_id, today)
-    text, binary = value_members(value)
-    return GetSecretValueResponse(
-        arn=secret.arn,
-        name=secret.name,
-        version_id=version_id,
-        secret_string=text,
-        secret_binary=binary,
-        version_stages=labels_of(stages, version_id) or None,
-        created_date=wire_time(version.created_at),
-    )
+    labels, created = labels_of(stages, version_id) or None, wire_time(version.created_at)
+
+    def respond(value: SecretValue) -> GetSecretValueResponse:
+        text, binary = value_members(value)
+        return GetSecretValueResponse(
+            arn=secret.arn,
+            name=secret.name,
+            version_id=version_id,
+            secret_string=text,
+            secret_binary=binary,
+            version_stages=labels,
+            created_date=created,
+        )
+
+    if len(sealed.ciphertext) <= MAX_RECALLED_BYTES:
+        call.may_recall(lambda: respond(open_value()))
+    return respond(value)
 
 
 OPERATION = Operation(

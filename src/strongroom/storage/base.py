@@ -26,6 +26,7 @@ from strongroom.domain.narrowing import Narrowing
 from strongroom.domain.replication import Replica
 from strongroom.domain.secret import Secret, Version
 from strongroom.metrics import Metrics
+from strongroom.recall import Mark
 
 T = TypeVar("T")
 
@@ -249,6 +250,10 @@ class Storage(Protocol):
     @property
     def bringer(self) -> Bringer | None:
         """What fetches for many reads at once; None where a read costs no round trip."""
+        ...
+
+    def mark(self, given: Given | None = None) -> Mark | None:
+        """Return the mark of what is committed now, or of what was when `given` was read; None if it is not known."""
         ...
 
     def read(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:

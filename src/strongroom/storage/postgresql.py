@@ -26,10 +26,11 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
+from strongroom.recall import Mark
 from strongroom.storage.base import Given, Journal, NotBroughtError, StorageError, Transaction, WriteRequiredError
 from strongroom.storage.listing import Run
 from strongroom.storage.migrate import VERSION_TABLE, complete, dialect_text, pending
-from strongroom.storage.postgresql_bringer import PostgresqlBringer, serve
+from strongroom.storage.postgresql_bringer import MARK, PostgresqlBringer, serve
 from strongroom.storage.postgresql_session import Session
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
@@ -93,6 +94,10 @@ class PostgresqlStorage:
     def attach_journal(self, journal: Journal, metrics: Metrics | None = None) -> None:
         self._journal = journal
         self._metrics = metrics or self._metrics
+
+    def mark(self, given: Given | None = None) -> Mark | None:
+        rows = None if given is None else given.get(MARK)
+        return str(rows[0][0]) if rows else None
 
     def read(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:
         if given is not None:

@@ -32,6 +32,9 @@ MAX_TOGETHER: Final = 128
 THREADS: Final = 2
 """Round trips under way at once: while one is waited for, the next is made up."""
 
+MARK: Final = ("mark", ())
+"""Where `Given` has the mark: the snapshot. What two equal snapshots see is the same."""
+
 _ARN: Final = 3
 _VERSION: Final = SECRET_COLUMNS + 2
 _encode: Final = msgspec.json.Encoder().encode
@@ -108,15 +111,10 @@ class PostgresqlBringer:
     def _bring(self, session: Session, together: list[_Asked]) -> list[Given]:
         keys = sorted({asked.wanted for asked in together if isinstance(asked.wanted, str)})
         versions = [asked.wanted for asked in together if isinstance(asked.wanted, WantedVersion)]
-        key_rows: dict[str, list[Row]] = {key: [] for key in keys}
-        if keys:
-            for row in session.query(self._access_keys, {"texts": _encode(keys).decode()}):
-                key_rows[row[0]].append(row)
+        key_rows = _ask_access_keys(session.query, self._access_keys, keys)
         version_rows = _ask_versions(session.query, self._versions, versions)
         return [
-            {("find_access_key", (asked.wanted,)): key_rows[asked.wanted]}
-            if isinstance(asked.wanted, str)
-            else version_rows[asked.wanted]
+            key_rows[asked.wanted] if isinstance(asked.wanted, str) else version_rows[asked.wanted]
             for asked in together
         ]
 
@@ -133,6 +131,17 @@ def serve(given: Given) -> Callable[[Query, Params], list[Row]]:
     return execute
 
 
+def _ask_access_keys(
+    execute: Callable[[Query, Params], list[Row]], query: Query, wanted: list[str]
+) -> dict[str, Given]:
+    if not wanted:
+        return {}
+    rows = execute(query, {"texts": _encode(wanted).decode()})
+    return {
+        row[1]: {MARK: [row[:1]], ("find_access_key", (row[1],)): [] if row[2] is None else [row[2:]]} for row in rows
+    }
+
+
 def _ask_versions(
     execute: Callable[[Query, Params], list[Row]], query: Query, wanted: list[WantedVersion]
 ) -> dict[WantedVersion, Given]:
@@ -140,8 +149,8 @@ def _ask_versions(
         return {}
     distinct = list(dict.fromkeys(wanted))
     rows = execute(query, {"wanted": _encode([_told(place, one) for place, one in enumerate(distinct)]).decode()})
-    found = {row[0]: row[1:] for row in rows}
-    return {one: _given(one, found.get(place)) for place, one in enumerate(distinct)}
+    found = {row[1]: row for row in rows}
+    return {one: _given(one, found[place]) for place, one in enumerate(distinct)}
 
 
 def _told(place: int, wanted: WantedVersion) -> dict[str, Any]:
@@ -155,16 +164,17 @@ def _told(place: int, wanted: WantedVersion) -> dict[str, Any]:
     }
 
 
-def _given(wanted: WantedVersion, row: Row | None) -> Given:
-    """Return the rows of a secret and of its version by the queries that would find them; `row` may be absent."""
-    is_other = row is None or (wanted.arn is not None and row[_ARN] != wanted.arn)
-    found = [] if row is None or is_other else [row[:_VERSION]]
+def _given(wanted: WantedVersion, brought: Row) -> Given:
+    """Return the rows of a secret and of its version by the queries that would find them."""
+    row = brought[2:]
+    is_found = row[_ARN] is not None and wanted.arn in (None, row[_ARN])
+    found = [row[:_VERSION]] if is_found else []
     place = (wanted.account_id, wanted.region)
-    given: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
+    given: dict[tuple[str, tuple[str, ...]], list[Row]] = {MARK: [brought[:1]]}
     if wanted.arn is None:
         given["find_secret", (*place, wanted.name)] = found
     else:
         given["find_secret_by_arn", (*place, wanted.arn)] = found
-    if row is not None and row[_VERSION] is not None:
+    if row[_VERSION] is not None:
         given["find_version", (row[_ARN], row[_VERSION])] = [row[_VERSION:]]
     return given

@@ -27,11 +27,20 @@ import apsw
 
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
-from strongroom.storage.base import Given, Journal, StorageError, Transaction, WriteElsewhereError, WriteRequiredError
+from strongroom.recall import Mark
+from strongroom.storage.base import (
+    Given,
+    Journal,
+    StorageError,
+    Transaction,
+    WriteElsewhereError,
+    WriteRequiredError,
+)
 from strongroom.storage.migrate import VERSION_TABLE, complete, pending
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import Query, load
 from strongroom.storage.sqlite_checkpoint import Checkpointer
+from strongroom.storage.sqlite_mark import CommitMark
 from strongroom.storage.transaction import Execute, SqlTransaction
 
 T = TypeVar("T")
@@ -81,6 +90,7 @@ class SqliteStorage:
         self._readers = threading.local()
         self._journal: Journal | None = None
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._mark: CommitMark | None = None
         self._closing = threading.Lock()
         self._closed = False
         self._writer: threading.Thread | None = None
@@ -99,6 +109,12 @@ class SqliteStorage:
     def attach_journal(self, journal: Journal, metrics: Metrics | None = None) -> None:
         self._journal = journal
         self._metrics = metrics or self._metrics
+
+    def mark(self, given: Given | None = None) -> Mark | None:  # noqa: ARG002 - never given
+        if self._mark is None:
+            self._reader()  # while it is open SQLite keeps the shared memory
+            self._mark = CommitMark(self._path)
+        return self._mark.read()
 
     def read(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:  # noqa: ARG002 - never given
         if self._closed:
@@ -152,6 +168,8 @@ class SqliteStorage:
             self._calls.put(None)
         if self._writer is not None:
             self._writer.join()
+        if self._mark is not None:
+            self._mark.close()
 
     def _reader(self) -> _Reader:
         reader: _Reader | None = getattr(self._readers, "reader", None)

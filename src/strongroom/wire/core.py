@@ -99,10 +99,7 @@ class RequestCore:
 
     def respond(self, request: HttpRequest) -> Answer | Elsewhere:
         """Answer, waiting as long as it takes."""
-        outcome = self._admit(request, self._perform_whole)
-        while isinstance(outcome, Pending):
-            outcome = outcome.finish(outcome.future)
-        return outcome
+        return _waited(self._admit(request, self._perform_whole))
 
     def begin(self, request: HttpRequest) -> Outcome:
         """Answer now, or say what to wait for. Raises nothing."""
@@ -157,9 +154,12 @@ class RequestCore:
         operation = progress.known_operation
         if operation.mutates:
             return self._perform(progress, typed, caller, None)
-        wanted = self._service.wanted(operation, typed, caller)
+        try:
+            return self._perform(progress, typed, caller, key)
+        except NotBroughtError:
+            wanted = self._service.wanted(operation, typed, caller)
         if wanted is None:
-            return self._perform(progress, typed, caller, {})
+            raise NotBroughtError
         return Pending(
             bringer.version(wanted),
             lambda future: self._continue(progress, lambda: self._perform(progress, typed, caller, future.result())),
@@ -176,7 +176,10 @@ class RequestCore:
     def _on_thread(self, progress: _Progress) -> Outcome:
         if self._threads is None:
             raise RuntimeError("a database that reads cannot ask inline needs threads")
-        return Pending(self._threads.submit(self.respond, progress.request), lambda future: future.result())
+        return Pending(self._threads.submit(self._respond_again, progress), lambda future: future.result())
+
+    def _respond_again(self, progress: _Progress) -> Answer | Elsewhere:
+        return _waited(self._continue(progress, lambda: self._perform_whole(progress)))
 
     def _understand(self, progress: _Progress, key: Given | None) -> tuple[Request, Caller]:
         """Return what is asked, and by whom; nothing is read of a body before its signature is proven.
@@ -195,7 +198,8 @@ class RequestCore:
     def _perform(self, progress: _Progress, typed: Request, caller: Caller, given: Given | None) -> Outcome:
         """Go through the door."""
         try:
-            outcome = self._service.begin(progress.known_operation, typed, caller, given)
+            is_admitted, progress.is_admitted = progress.is_admitted, True
+            outcome = self._service.begin(progress.known_operation, typed, caller, given, is_admitted=is_admitted)
         except WriteElsewhereError:
             return Elsewhere()
         except NotBroughtError:
@@ -272,6 +276,7 @@ class _Progress(msgspec.Struct):
     target: str | None
     operation: Operation[Any] | None = None
     verified: Verified[StoredAccessKey] | None = None
+    is_admitted: bool = False
 
     @property
     def known_operation(self) -> Operation[Any]:
@@ -291,6 +296,12 @@ class _Progress(msgspec.Struct):
             if name == b"authorization" and (match := _CLAIMED_KEY.search(value)):
                 return match[1].decode()
         return None
+
+
+def _waited(outcome: Outcome) -> Answer | Elsewhere:
+    while isinstance(outcome, Pending):
+        outcome = outcome.finish(outcome.future)
+    return outcome
 
 
 def _headers(origin: Origin, content_type: bytes = CONTENT_TYPE) -> Headers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import re
@@ -170,7 +171,7 @@ def test_an_ambiguous_request_is_refused_before_anything_else(client: Client):
 
 
 def test_a_request_for_another_service_is_refused(client: Client):
-    client.signer = replace(client.signer, service="s3")
+    client.signer = dataclasses.replace(client.signer, service="s3")
     assert fault(client.send("ListSecrets")) == (400, "InvalidSignatureException")
 
 
@@ -219,7 +220,7 @@ def test_a_reading_call_is_answered_at_once_and_a_changing_one_is_waited_for(cli
 
 def test_the_region_of_the_signature_is_the_region_of_the_call(client: Client):
     client.deployment.create("db")
-    client.signer = replace(client.signer, region="us-gov-west-1")
+    client.signer = dataclasses.replace(client.signer, region="us-gov-west-1")
     assert fault(client.send("DescribeSecret", {"SecretId": "db"})) == (400, "ResourceNotFoundException")
     arn = json.loads(client.send("CreateSecret", {"Name": "db"}).body)["ARN"]
     assert arn.startswith("arn:aws-us-gov:secretsmanager:us-gov-west-1:")
@@ -232,7 +233,7 @@ def break_operation(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception
     def handler(*_: object) -> None:
         raise error
 
-    monkeypatch.setitem(OPERATIONS, name, replace(OPERATIONS[name], handler=handler, secret_state=NO_STATE))
+    monkeypatch.setitem(OPERATIONS, name, dataclasses.replace(OPERATIONS[name], handler=handler, secret_state=NO_STATE))
 
 
 NO_STATE = OPERATIONS["ListSecrets"].secret_state
@@ -279,7 +280,7 @@ def test_a_failed_change_leaves_nothing_behind(client: Client, monkeypatch: pyte
         real.handler(call, request)
         raise ValueError("after the change")
 
-    monkeypatch.setitem(OPERATIONS, "CreateSecret", replace(real, handler=handler))
+    monkeypatch.setitem(OPERATIONS, "CreateSecret", dataclasses.replace(real, handler=handler))
     assert client.send("CreateSecret", {"Name": "db"}).status == 500
     assert json.loads(client.send("ListSecrets").body) == {"SecretList": []}
 
@@ -350,7 +351,7 @@ def refuse_entries(*_: object) -> None:
 
 
 def test_a_refusal_that_cannot_be_recorded_is_an_internal_error(here: Deployment, caplog: Any):
-    service = replace(here.node.service, trail=refuse_entries)
+    service = dataclasses.replace(here.node.service, trail=refuse_entries)
     core = here.node.edge._core
     client = Client(here, RequestCore(service, core._verifier, core._find_key))
     with caplog.at_level(logging.CRITICAL):
@@ -391,7 +392,7 @@ def test_a_request_is_judged_by_the_clock_of_the_server(client: Client):
 def test_a_disabled_key_is_unknown_at_once(client: Client):
     assert client.send("ListSecrets").status == 200
     row = client.deployment.node.storage.read(lambda tx: tx.find_access_key(KEY[0]))
-    changed = replace(row, active=False, revision=to_micros(client.deployment.clock.now()))
+    changed = dataclasses.replace(row, active=False, revision=to_micros(client.deployment.clock.now()))
     client.deployment.node.storage.write(lambda tx: tx.put_access_key(changed))
     assert fault(client.send("ListSecrets")) == (400, "UnrecognizedClientException")
     client.deployment.node.storage.write(lambda tx: tx.put_access_key(row))

@@ -35,18 +35,22 @@ CAST(:scheduled AS BIGINT)
 -- fragment given --
 (SELECT jsonb_array_elements_text(CAST(CAST(:texts AS TEXT) AS JSONB)) AS text) AS given
 
+-- fragment mark --
+CAST(pg_current_snapshot() AS TEXT)
+
 -- bring_access_keys --
-SELECT {access_key_columns} FROM {given} JOIN access_keys ON access_key_id = given.text
+-- Access keys by id, each with the snapshot it was read in
+SELECT {mark}, given.text, {access_key_columns} FROM {given} LEFT JOIN access_keys ON access_key_id = given.text
 
 -- bring_versions --
 -- Secrets by name with what `find_secret` brings, each with the version that is wanted by id or by label
-SELECT place, found.*, version.*
+SELECT {mark}, place, found.*, version.*
 FROM jsonb_to_recordset(CAST(CAST(:wanted AS TEXT) AS JSONB))
 AS wanted (place INTEGER, account_id TEXT, region TEXT, name TEXT, version_id TEXT, label TEXT)
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
   SELECT {secret_facts} FROM secrets
   WHERE account_id = wanted.account_id AND region = wanted.region AND name = wanted.name
-) AS found
+) AS found ON TRUE
 LEFT JOIN LATERAL (
   SELECT {version_facts} WHERE versions.arn = found.arn AND version_id = COALESCE(
     wanted.version_id,
