@@ -72,7 +72,7 @@ class AccessKeys:
         self._storage = storage
         self._sealer = sealer
         self._entropy = entropy
-        self._recall = recall or Recall()
+        self._recall = Recall() if recall is None else recall
 
     def find_active(self, access_key_id: str, given: Given | None = None) -> StoredAccessKey | None:
         mark = self._storage.mark(given)
