@@ -127,7 +127,7 @@ def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecretRespo
     if request.add_replica_regions is not None:
         overwrite = bool(request.force_overwrite_replica_secret)
         add_replicas(call, secret, request.add_replica_regions, overwrite=overwrite)
-        status = replication_status(call.tx, secret)
+        status = replication_status(call.tx, secret, call.tx.list_replicas(secret))
     return CreateSecretResponse(
         arn=secret.arn,
         name=secret.name,
@@ -164,7 +164,7 @@ def _repeat(
         arn=secret.arn,
         name=secret.name,
         version_id=token,
-        replication_status=replication_status(call.tx, secret),
+        replication_status=replication_status(call.tx, secret, call.tx.list_replicas(secret)),
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from strongroom.domain import replication
+from strongroom.domain.replication import Replica
 from strongroom.domain.secret import Secret
 from strongroom.domain.staging import by_version
 from strongroom.errors import InternalServiceError, InvalidParameterException, ResourceNotFoundException
@@ -44,11 +47,12 @@ class DescribeSecretResponse(SecretDescription, kw_only=True):
 
 def describe_secret(call: Call, _: DescribeSecretRequest) -> DescribeSecretResponse:
     secret = call.secret
+    replicas = call.tx.list_replicas(secret)
     return DescribeSecretResponse(
         version_ids_to_stages=by_version(call.tx.stages(secret)) or None,
-        replication_status=replication_status(call.tx, secret),
+        replication_status=replication_status(call.tx, secret, replicas),
         cross_account_primary=_cross_account_primary(call, secret),
-        cross_account_replicas=_cross_account_replicas(call, secret),
+        cross_account_replicas=_cross_account_replicas(secret, replicas),
         **description_of(secret),
     )
 
@@ -65,12 +69,12 @@ def _cross_account_primary(call: Call, secret: Secret) -> CrossAccountPrimary | 
     )
 
 
-def _cross_account_replicas(call: Call, secret: Secret) -> list[CrossAccountReplica] | None:
+def _cross_account_replicas(secret: Secret, replicas: Sequence[Replica]) -> list[CrossAccountReplica] | None:
     return [
         CrossAccountReplica(
             replica_secret_arn=entry.arn, replication_status=entry.status, status_message=entry.status_message
         )
-        for entry in call.tx.list_replicas(secret)
+        for entry in replicas
         if entry.account_id != secret.account_id
     ] or None
 

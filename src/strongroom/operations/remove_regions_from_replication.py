@@ -46,7 +46,9 @@ def remove_regions_from_replication(
     if len(leaving) == len(replicas):
         secret = replace(secret, primary_region=None)
     secret = call.save(secret)
-    return RemoveRegionsFromReplicationResponse(arn=secret.arn, replication_status=replication_status(call.tx, secret))
+    return RemoveRegionsFromReplicationResponse(
+        arn=secret.arn, replication_status=replication_status(call.tx, secret, call.tx.list_replicas(secret))
+    )
 
 
 OPERATION = Operation(

@@ -43,7 +43,9 @@ def replicate_secret_to_regions(
     secret = add_replicas(
         call, call.secret, request.add_replica_regions, overwrite=bool(request.force_overwrite_replica_secret)
     )
-    return ReplicateSecretToRegionsResponse(arn=secret.arn, replication_status=replication_status(call.tx, secret))
+    return ReplicateSecretToRegionsResponse(
+        arn=secret.arn, replication_status=replication_status(call.tx, secret, call.tx.list_replicas(secret))
+    )
 
 
 def require_regions(call: Call, wanted: Sequence[ReplicaRegion], *, own: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, TypeAlias
 
 from strongroom.domain import replication
@@ -92,7 +92,7 @@ class ExternalSecretRotationMetadataItem(Shape, kw_only=True):
     value: Annotated[str, limits(1, 2_048)] | None = None
 
 
-def replication_status(tx: Transaction, primary: Secret) -> list[ReplicationStatus] | None:
+def replication_status(tx: Transaction, primary: Secret, replicas: Sequence[Replica]) -> list[ReplicationStatus] | None:
     """Return the state of a primary's replicas in other regions; None where it has none."""
     return [
         ReplicationStatus(
@@ -102,7 +102,7 @@ def replication_status(tx: Transaction, primary: Secret) -> list[ReplicationStat
             status_message=replica.status_message,
             last_accessed_date=_last_access(tx, replica),
         )
-        for replica in replication.in_other_regions(primary, tx.list_replicas(primary))
+        for replica in replication.in_other_regions(primary, replicas)
     ] or None
 
 

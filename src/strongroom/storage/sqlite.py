@@ -48,7 +48,7 @@ T = TypeVar("T")
 MAX_BATCH: Final = 256
 """Calls that may share one COMMIT."""
 
-CACHE_KIB: Final = 65_536
+CACHE_KIB: Final = 16_384
 """Most that a connection keeps of the file in memory. SQLite's own 2 MiB hold no page of a large listing twice."""
 
 BUSY_TIMEOUT_MS: Final = 10_000

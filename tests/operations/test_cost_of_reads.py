@@ -1,0 +1,91 @@
+"""What a read costs, in statements and in Python calls. Not in time: that is the machine's."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from strongroom.storage.transaction import SqlTransaction
+from strongroom.wire.core import Answer, HttpRequest
+from support.deployment import Deployment, config_for, deployed
+from support.signing import Signer
+
+KEY = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+RECALLED_CALLS = 225
+"""Python and C functions that a recalled GetSecretValue calls, from the whole request to the whole answer."""
+
+WORKED_OUT_CALLS = 400
+"""The same for one that has to ask the database."""
+
+
+@pytest.fixture
+def statements(monkeypatch) -> list[str]:
+    names: list[str] = []
+    run = SqlTransaction._run
+    monkeypatch.setattr(
+        SqlTransaction, "_run", lambda self, name, params: (names.append(name), run(self, name, params))[1]
+    )
+    return names
+
+
+@pytest.mark.parametrize(
+    ("operation", "members", "expected"),
+    [
+        ("GetSecretValue", {"SecretId": "app/0"}, ["find_secret", "find_version"]),
+        ("GetSecretValue", {"SecretId": "app/0", "VersionStage": "AWSCURRENT"}, ["find_secret", "find_version"]),
+        ("DescribeSecret", {"SecretId": "app/0"}, ["find_secret", "list_replicas"]),
+        ("ListSecretVersionIds", {"SecretId": "app/0"}, ["find_secret", "list_versions"]),
+        ("GetResourcePolicy", {"SecretId": "app/0"}, ["find_secret"]),
+        ("ListSecrets", {}, ["list_by_creation", "stages_of_many"]),
+        ("GetRandomPassword", {}, []),
+        ("BatchGetSecretValue", {"SecretIdList": ["app/0", "app/1"]}, ["find_secret", "find_version"] * 2),
+    ],
+)
+def test_a_read_runs_no_more_statements_than_it_needs(deployment, statements, operation, members, expected):
+    for number in range(2):
+        deployment.create(f"app/{number}")
+        deployment.call("GetSecretValue", SecretId=f"app/{number}")  # the first read of the day is a write
+    deployment.node.service.recall._answers.clear()
+    statements.clear()
+    deployment.call(operation, **members)
+    assert statements == expected
+
+
+def calls_of(here: Deployment) -> int:
+    """Return how many functions a GetSecretValue calls, HTTP aside."""
+    body = json.dumps({"SecretId": "app/db"}).encode()
+    headers = Signer(*KEY, host="127.0.0.1", region=here.region).headers("GetSecretValue", body, now=here.clock.now())
+    lower = [(name.lower().encode(), value.encode()) for name, value in headers]
+    request = HttpRequest("POST", b"/", b"", lower, body, "192.0.2.9")
+    count = 0
+
+    def counted(_frame: object, event: str, _argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(counted)
+    try:
+        answer = here.node.edge._core.begin(request)
+    finally:
+        sys.setprofile(None)
+    assert isinstance(answer, Answer)
+    assert answer.status == 200
+    return count
+
+
+def test_a_read_calls_no_more_functions_than_it_needs(tmp_path):
+    config = config_for("sqlite", tmp_path, root_access_key_id=KEY[0], root_secret_access_key=KEY[1])
+    with deployed(config) as here:
+        here.create("app/db", "x" * 1024)
+        here.call("GetSecretValue", SecretId="app/db")
+        calls_of(here)
+        assert calls_of(here) <= RECALLED_CALLS
+        here.node.storage.write(lambda tx: tx.release_jobs("nobody"))
+        here.put("app/db", 2)
+        here.call("GetSecretValue", SecretId="app/db")
+        calls_of(here)
+        here.create("another")
+        assert calls_of(here) <= WORKED_OUT_CALLS
