@@ -25,6 +25,9 @@ ZIPF_REQUESTS: Final = 20_000
 PUT_SECRETS: Final = 2_500
 """Room for 300,000 writes: a secret may have 120 versions in 24 hours, AWS's quota, which is in force."""
 
+MIXED_SECRETS: Final = 250
+"""Room for 30,000 of the mixed workload's writes."""
+
 BATCH: Final = 20
 PAGE: Final = 100
 EVERY: Final = 100
@@ -186,9 +189,9 @@ def _zipf_reads(run: int) -> Iterator[Call]:
             yield _get(zipf_name(rank))
 
 
-def _put(run: int, number: int) -> Call:
+def _put(run: int, number: int, *, among: int = PUT_SECRETS) -> Call:
     value = f"{run}-{number}-".ljust(VALUE_CHARACTERS, "x")
-    members = {"SecretId": put_name(number), "SecretString": value, "ClientRequestToken": token(run, number)}
+    members = {"SecretId": put_name(number % among), "SecretString": value, "ClientRequestToken": token(run, number)}
     return Call("PutSecretValue", members)
 
 
@@ -206,12 +209,15 @@ def _creates(run: int) -> Iterator[Call]:
 
 
 def _mixed(run: int) -> Iterator[Call]:
-    """Yield writes, and between two of them nineteen reads of secrets that are written as well."""
+    """Yield writes, and between two of them nineteen reads of secrets that are written as well.
+
+    They are few, so that the warm-up reads each: the first read of a version on a day is a write.
+    """
     generator = random.Random(run)
-    for write in _puts(run):
-        yield write
+    for number in itertools.count():
+        yield _put(run, number, among=MIXED_SECRETS)
         for _ in range(READS_PER_WRITE):
-            yield _get(put_name(generator.randrange(PUT_SECRETS)))
+            yield _get(put_name(generator.randrange(MIXED_SECRETS)))
 
 
 def _list(size: int, *filters: tuple[str, str]) -> Call:

@@ -16,6 +16,7 @@ import pytest
 
 from strongroom.authn.access_keys import AccessKeys
 from strongroom.domain.kms_key import KeyState
+from strongroom.storage import sqlite as sqlite_module
 from strongroom.storage.base import StorageError
 from strongroom.storage.postgresql_bringer import PostgresqlBringer
 from strongroom.storage.transaction import SqlTransaction
@@ -299,3 +300,19 @@ def test_what_was_not_brought_is_read_on_a_thread(on_postgresql, monkeypatch):
     find: Callable[..., Any] = bringer.access_key
     monkeypatch.setattr(bringer, "version", lambda _: find("nobody"))
     assert on_postgresql.read("app/1") == "value 1"
+
+
+def test_without_sqlites_shared_memory_every_read_asks_the_database(tmp_path, monkeypatch, queries, caplog):
+    def refuse(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(sqlite_module, "CommitMark", refuse)
+    config = config_for("sqlite", tmp_path, root_access_key_id=KEY[0], root_secret_access_key=KEY[1])
+    with deployed(config) as deployment:
+        deployment.create("app/db", "one")
+        client = Client(deployment, "")
+        assert [client.read() for _ in range(2)] == ["one"] * 2
+        queries.clear()
+        assert client.read() == "one"
+        assert "find_version" in queries
+    assert caplog.text.count("cannot be mapped") == 1

@@ -33,7 +33,7 @@ THREADS: Final = 2
 """Round trips under way at once: while one is waited for, the next is made up."""
 
 MARK: Final = ("mark", ())
-"""Where `Given` has the mark: the snapshot. What two equal snapshots see is the same."""
+"""Where `Given` has the mark: the snapshot and the server it is of. What two equal ones see is the same."""
 
 _ARN: Final = 3
 _VERSION: Final = SECRET_COLUMNS + 2

@@ -15,6 +15,7 @@ Why it is safe:
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -59,6 +60,9 @@ _ERASING: Final = frozenset({"delete_wrapped_keys", "put_version"})
 """Queries after which an old wrapped key lies in the log and nowhere else."""
 
 
+logger = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class _Call:
     work: Callable[[Transaction], Any]
@@ -91,6 +95,7 @@ class SqliteStorage:
         self._journal: Journal | None = None
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._mark: CommitMark | None = None
+        self._has_no_mark = False
         self._closing = threading.Lock()
         self._closed = False
         self._writer: threading.Thread | None = None
@@ -111,10 +116,14 @@ class SqliteStorage:
         self._metrics = metrics or self._metrics
 
     def mark(self, given: Given | None = None) -> Mark | None:  # noqa: ARG002 - never given
-        if self._mark is None:
+        if self._mark is None and not self._has_no_mark:
             self._reader()  # while it is open SQLite keeps the shared memory
-            self._mark = CommitMark(self._path)
-        return self._mark.read()
+            try:
+                self._mark = CommitMark(self._path)
+            except (OSError, ValueError):
+                logger.warning("The shared memory of %s cannot be mapped; every read asks the database", self._path)
+                self._has_no_mark = True
+        return None if self._mark is None else self._mark.read()
 
     def read(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:  # noqa: ARG002 - never given
         if self._closed:

@@ -36,7 +36,8 @@ CAST(:scheduled AS BIGINT)
 (SELECT jsonb_array_elements_text(CAST(CAST(:texts AS TEXT) AS JSONB)) AS text) AS given
 
 -- fragment mark --
-CAST(pg_current_snapshot() AS TEXT)
+-- The start of the server keeps apart two histories, of a server and of the standby that took over from it
+CAST(pg_current_snapshot() AS TEXT) || ' ' || CAST(pg_postmaster_start_time() AS TEXT)
 
 -- bring_access_keys --
 -- Access keys by id, each with the snapshot it was read in
