@@ -290,6 +290,7 @@ class _Parent:
 
     def _stop(self) -> None:
         """Drain the readers first: what they forward needs the writer."""
+        self._note_ends()  # one that ended by itself just before was to be started again, and is no failure of the stop
         processes = [worker.process for worker in self._workers]
         readers = [process for process in processes[1:] if process is not None]
         writers = [process for process in processes[:1] if process is not None]

@@ -119,6 +119,8 @@ def test_a_stop_ends_every_worker(start):
 def test_a_stop_does_not_wait_for_a_worker_that_is_still_to_be_started_again(start):
     server = start("failing-1", "patient-1")
     server.wait_for_starts(zero=1, one=1)
+    failed = next(pid for number, pid in server.starts() if number == 1)
+    server.wait_until(lambda: server.is_gone(failed))  # the parent has taken note of its end
     assert server.stop() == 0
     assert server.count(1) == 1
 
