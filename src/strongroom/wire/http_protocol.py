@@ -152,8 +152,13 @@ class HttpProtocol(asyncio.Protocol):
         self._forget()
         del self._parser, self._feed, self._deadline  # they hold this connection as it holds them
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool:
+        """Keep the connection for an answer that is due, unless it has TLS, which does not end by halves."""
+        if self._stage in (_ANSWERING, _REFUSING) and self._tls_version is None:
+            self._keeps_alive = False
+            return True
         self._stage = _CLOSED  # the transport closes itself after this
+        return False
 
     def pause_writing(self) -> None:
         self._transport.pause_reading()

@@ -364,8 +364,8 @@ def test_a_client_that_leaves_before_its_answer_does_no_harm(server: EdgeServer,
     with connected(port) as connection:
         connection.send(request(target=b"/held"))
         eventually(lambda: held.futures)
-    eventually(lambda: not server.connections)
     held.let_go()
+    eventually(lambda: not server.connections)
     with connected(port) as connection:
         connection.send(request())
         assert connection.receive().status == 200
@@ -382,11 +382,21 @@ def test_a_client_that_breaks_off_before_its_answer_does_no_harm(server: EdgeSer
     held.let_go()
 
 
-def test_a_client_that_says_it_has_sent_all_is_answered(port: int):
+@pytest.mark.parametrize("target", [b"/", b"/slow"])
+def test_a_client_that_says_it_has_sent_all_is_answered(server: EdgeServer, port: int, target: bytes):
     with connected(port) as connection:
-        connection.send(request())
+        connection.send(request(target=target))
         connection.socket.shutdown(socket.SHUT_WR)
-        assert connection.receive().body == b"/ {}"
+        assert connection.receive().body == target + b" {}"
+        assert connection.is_closed()
+    eventually(lambda: not server.connections)
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST", request()[:-1]], ids=["nothing", "head", "body"])
+def test_a_client_that_ends_before_its_request_does_is_let_go(port: int, sent: bytes):
+    with connected(port) as connection:
+        connection.send(sent)
+        connection.socket.shutdown(socket.SHUT_WR)
         assert connection.is_closed()
 
 
