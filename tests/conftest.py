@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
+from strongroom.storage.transaction import SqlTransaction
 from support.deployment import Deployment, config_for, deployed
 from support.node import JavaScriptClient
 from support.postgres import PrivatePostgres, empty
@@ -66,6 +67,17 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deplo
         empty(url)
     with deployed(config_for(url, tmp_path)) as one:
         yield one
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of all statements run, in order."""
+    names: list[str] = []
+    run = SqlTransaction._run
+    monkeypatch.setattr(
+        SqlTransaction, "_run", lambda self, name, params: (names.append(name), run(self, name, params))[1]
+    )
+    return names
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from bench.certificate import make_certificate
 from bench.processes import free_port, plain_environment
 from bench.servers.base import Server, ask, http_bytes, peer_command
 from bench.workloads import HOT, PAGE, Call, Workload
 from strongroom.errors import OperatorError
+from support.certificates import make_certificate
 
 _POLICY: Final = """
 path "secret/data/*" { capabilities = ["create", "read", "update"] }

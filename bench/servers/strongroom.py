@@ -14,11 +14,11 @@ from pathlib import Path
 from botocore.credentials import Credentials
 
 from bench import loader
-from bench.certificate import make_certificate
 from bench.processes import free_port, plain_environment
 from bench.servers.base import Server, ask, require_success, signed
 from bench.workloads import GUARDED, HOT, LISTINGS, Call, Workload, guarding_policy
 from strongroom.errors import OperatorError
+from support.certificates import make_certificate
 from support.postgres import PostgresUnavailable, PrivatePostgres
 
 _DATABASE = "bench"

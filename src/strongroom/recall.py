@@ -19,6 +19,9 @@ Mark: TypeAlias = bytes | str
 CAPACITY: Final = 8_192
 """Answers recalled. When there are more, all are forgotten: the next reads fill it again."""
 
+MAX_SEALED_BYTES: Final = 4_096
+"""Longest sealed value that is kept to be opened again, so that all of them together stay below 32 MiB."""
+
 
 class Recall:
     """Answers by their questions, under one mark."""

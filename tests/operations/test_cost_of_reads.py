@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from strongroom.storage.transaction import SqlTransaction
 from strongroom.wire.core import Answer, HttpRequest
 from support.deployment import Deployment, config_for, deployed
 from support.signing import Signer
@@ -19,16 +18,6 @@ RECALLED_CALLS = 225
 
 WORKED_OUT_CALLS = 400
 """The same for one that has to ask the database."""
-
-
-@pytest.fixture
-def statements(monkeypatch) -> list[str]:
-    names: list[str] = []
-    run = SqlTransaction._run
-    monkeypatch.setattr(
-        SqlTransaction, "_run", lambda self, name, params: (names.append(name), run(self, name, params))[1]
-    )
-    return names
 
 
 @pytest.mark.parametrize(

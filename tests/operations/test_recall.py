@@ -19,7 +19,6 @@ from strongroom.domain.kms_key import KeyState
 from strongroom.storage import sqlite as sqlite_module
 from strongroom.storage.base import StorageError
 from strongroom.storage.postgresql_bringer import PostgresqlBringer
-from strongroom.storage.transaction import SqlTransaction
 from strongroom.wire.core import Answer, HttpRequest, Pending, _waited
 from support.deployment import Deployment, config_for, deployed, token
 from support.factories import ACCOUNT_ID
@@ -68,21 +67,11 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
         yield client
 
 
-@pytest.fixture
-def queries(monkeypatch) -> list[str]:
-    names: list[str] = []
-    run = SqlTransaction._run
-    monkeypatch.setattr(
-        SqlTransaction, "_run", lambda self, name, params: (names.append(name), run(self, name, params))[1]
-    )
-    return names
-
-
-def test_what_was_read_before_is_not_worked_out_again_while_nothing_is_committed(client, queries):
+def test_what_was_read_before_is_not_worked_out_again_while_nothing_is_committed(client, statements):
     assert client.read() == "two"
-    queries.clear()
+    statements.clear()
     assert [client.read() for _ in range(3)] == ["two"] * 3
-    assert set(queries) <= {"find_access_key"}, "the key comes with PostgreSQL's mark"
+    assert set(statements) <= {"find_access_key"}, "the key comes with PostgreSQL's mark"
 
 
 def test_each_question_has_its_own_answer(client):
@@ -208,22 +197,22 @@ def test_the_first_read_of_another_day_records_its_date(client):
     assert described["LastAccessedDate"] == client.deployment.clock.now().timestamp() // 86_400 * 86_400
 
 
-def test_an_answer_that_a_policy_decided_is_never_recalled(client, queries):
+def test_an_answer_that_a_policy_decided_is_never_recalled(client, statements):
     allow = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT_ID}, "Action": "secretsmanager:*", "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": allow})
     client.deployment.call("PutResourcePolicy", SecretId="app/db", ResourcePolicy=policy)
     assert client.read() == "two"
-    queries.clear()
+    statements.clear()
     assert client.read() == "two"
-    assert "find_version" in queries
+    assert "find_version" in statements
 
 
-def test_a_long_value_is_read_from_the_database_each_time(client, queries):
+def test_a_long_value_is_read_from_the_database_each_time(client, statements):
     client.deployment.put("app/db", 3, "x" * 10_000)
     client.read()
-    queries.clear()
+    statements.clear()
     assert client.read() == "x" * 10_000
-    assert "find_version" in queries
+    assert "find_version" in statements
 
 
 def test_a_value_that_was_tampered_with_fails_also_when_recalled(client):
@@ -302,7 +291,7 @@ def test_what_was_not_brought_is_read_on_a_thread(on_postgresql, monkeypatch):
     assert on_postgresql.read("app/1") == "value 1"
 
 
-def test_without_sqlites_shared_memory_every_read_asks_the_database(tmp_path, monkeypatch, queries, caplog):
+def test_without_sqlites_shared_memory_every_read_asks_the_database(tmp_path, monkeypatch, statements, caplog):
     def refuse(*_: object) -> None:
         raise OSError(1, "Operation not permitted")
 
@@ -312,7 +301,7 @@ def test_without_sqlites_shared_memory_every_read_asks_the_database(tmp_path, mo
         deployment.create("app/db", "one")
         client = Client(deployment, "")
         assert [client.read() for _ in range(2)] == ["one"] * 2
-        queries.clear()
+        statements.clear()
         assert client.read() == "one"
-        assert "find_version" in queries
+        assert "find_version" in statements
     assert caplog.text.count("cannot be mapped") == 1

@@ -9,21 +9,10 @@ import pytest
 
 from strongroom.operations import OPERATIONS
 from strongroom.storage.postgresql_session import Session
-from strongroom.storage.transaction import SqlTransaction
 from strongroom.wire import awsjson
 from support.deployment import config_for, deployed, token
 
 WAIT_SECONDS = 60
-
-
-@pytest.fixture
-def statements(monkeypatch):
-    """The names of all statements run, in order."""
-    names, run = [], SqlTransaction._run
-    monkeypatch.setattr(
-        SqlTransaction, "_run", lambda self, name, params: (names.append(name), run(self, name, params))[1]
-    )
-    return names
 
 
 class CountingLibpq:

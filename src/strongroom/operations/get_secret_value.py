@@ -5,8 +5,6 @@ The first read of a day records its date, on the secret and on the version.
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from strongroom.domain import staging, versions
@@ -23,9 +21,7 @@ from strongroom.errors import (
 from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import SecretId, VersionId, VersionStage, value_members
-
-MAX_RECALLED_BYTES: Final = 4_096
-"""Longest sealed value that is kept to be opened again, so that all of them together stay below 32 MiB."""
+from strongroom.recall import MAX_SEALED_BYTES
 
 
 class GetSecretValueRequest(Request, kw_only=True):
@@ -70,7 +66,7 @@ def get_secret_value(call: Call, request: GetSecretValueRequest) -> GetSecretVal
             created_date=created,
         )
 
-    if len(sealed.ciphertext) <= MAX_RECALLED_BYTES:
+    if len(sealed.ciphertext) <= MAX_SEALED_BYTES:
         call.may_recall(lambda: respond(open_value()))
     return respond(value)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hmac
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -166,3 +168,9 @@ def test_a_derivation_is_one_block_of_rfc_5869():
     """Every stored blob depends on it: a change here makes all of them unreadable."""
     info = b"strongroom wrap\0" + bytes(32)
     assert derive(KEY, "wrap", bytes(32)) == hmac.digest(KEY, info + b"\x01", "sha256")
+
+
+@given(key=st.binary(min_size=32, max_size=32), label=st.text(max_size=40), salt=st.binary(max_size=64))
+def test_a_derived_key_is_that_of_hkdf_expand(key, label, salt):
+    info = b"strongroom " + label.encode() + b"\0" + salt
+    assert derive(key, label, salt) == HKDFExpand(SHA256(), 32, info).derive(key)
