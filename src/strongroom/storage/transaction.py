@@ -13,8 +13,9 @@ from strongroom.domain.replication import Replica
 from strongroom.domain.secret import Secret, Version
 from strongroom.domain.timestamps import from_micros, to_days, to_micros
 from strongroom.storage import listing
-from strongroom.storage.base import AccessKeyRow, Job, Tombstone, TrailHead, WrappedKey, WriteRequiredError
+from strongroom.storage.base import AccessKeyRow, Identities, Job, Tombstone, TrailHead, WrappedKey, WriteRequiredError
 from strongroom.storage.brought import Brought
+from strongroom.storage.identities import SqlIdentities
 from strongroom.storage.rows import (
     SECRET_COLUMNS,
     Params,
@@ -47,6 +48,7 @@ class SqlTransaction:
         self._queries = queries.writing if writable else queries.reading
         self._brought = Brought()
         self._seen: dict[str, Secret] = {}
+        self.identities: Identities = SqlIdentities(self._run, self._change)
 
     def journal(self, entry: bytes) -> None:
         self.entries.append(entry)

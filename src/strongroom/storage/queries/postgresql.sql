@@ -29,6 +29,9 @@ WITH due AS MATERIALIZED (
 ) UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
 WHERE (kind, subject) IN (SELECT kind, subject FROM due) RETURNING {job_columns}
 
+-- fragment granted_json --
+COALESCE(json_agg(json_build_array(holder, policy, document)), '[]')::text
+
 -- fragment wanted --
 CAST(:scheduled AS BIGINT)
 
