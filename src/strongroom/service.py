@@ -384,11 +384,5 @@ def internal_failure(error: BaseException) -> InternalServiceError:
 
 
 @lru_cache(maxsize=IDENTITIES)
-def _identity(principal: Principal) -> Mapping[str, str]:
-    return record.user_identity(
-        kind=principal.kind,
-        principal_id=principal.principal_id,
-        arn=principal.arn,
-        account_id=principal.account_id,
-        access_key_id=principal.access_key_id,
-    )
+def _identity(principal: Principal) -> Mapping[str, Any]:
+    return record.user_identity(principal)
