@@ -50,7 +50,10 @@ from strongroom.operations.condition_keys import context_of
 from strongroom.operations.secret_room import SecretRoom
 from strongroom.operations.stored_policies import parse_stored
 from strongroom.policy import evaluate
-from strongroom.policy.decision import decide_resource
+from strongroom.policy.access_request import AccessRequest
+from strongroom.policy.callers import names_of
+from strongroom.policy.conditions import Context
+from strongroom.policy.decision import Policies, decide
 from strongroom.recall import Recall
 from strongroom.rotators.base import Rotators
 from strongroom.storage.base import (
@@ -318,9 +321,8 @@ class _Attempt(msgspec.Struct, frozen=True):
         """Refuse an action that is not allowed to the caller. Raises AccessDeniedException."""
         principal = self.caller.principal
         policies = [] if found is None else [parse_stored(text) for text in tx.policies(found).values()]
-        context = {}
-        if policies:
-            context = context_of(
+        context = Context.lazy(
+            lambda: context_of(
                 self.request,
                 found,
                 principal=principal,
@@ -328,7 +330,8 @@ class _Attempt(msgspec.Struct, frozen=True):
                 origin=self.caller.origin,
                 now=self.now,
             )
-        decided = decide_resource(principal, action=action, resource_arn=arn, context=context, policies=policies)
+        )
+        decided = decide(AccessRequest(names_of(principal), action, arn, context), Policies(resource=policies))
         evaluate.require_allowed(decided, principal, action=action, resource_as_sent=as_sent)
 
     def _find(self, tx: Transaction, reference: identifiers.SecretReference) -> Secret | None:
