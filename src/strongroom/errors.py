@@ -16,6 +16,7 @@ What a client of the API sees (AWS's names verbatim: they are the wire identity)
     │   ├── PublicPolicyException
     │   ├── ResourceExistsException
     │   └── ResourceNotFoundException
+    ├── MalformedPolicyDocument           of IAM and STS
     └── CommonError                       every AWS service; body {"__type", "message"}
         ├── AccessDeniedException
         ├── BadRequestException               not acceptable as HTTP
@@ -100,6 +101,10 @@ class ResourceExistsException(ModelledError): ...
 
 
 class ResourceNotFoundException(ModelledError): ...
+
+
+class MalformedPolicyDocument(ServiceError):
+    """A document that IAM would not keep; STS says it of session policies."""
 
 
 class CommonError(ServiceError):

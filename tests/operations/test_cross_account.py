@@ -13,7 +13,7 @@ import pytest
 
 from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.errors import ServiceError
-from strongroom.operations.stored_policies import parse_stored
+from strongroom.policy.stored import parse_stored
 from support.deployment import VALUE, token
 from support.kms_keys import create_key, key_of_version
 from support.refusals import SECRET_NOT_FOUND, Refusal, access_denied, refusal
