@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +19,7 @@ from strongroom.authn.canonical_request import (
     string_to_sign,
 )
 from strongroom.authn.credentials import AccessKey, SecretAccessKey
-from strongroom.authn.sigv4 import SignedRequest, Verifier
+from strongroom.authn.sigv4 import Verifier
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 KEY = AccessKey("AKIAIOSFODNN7EXAMPLE", SecretAccessKey("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"))
@@ -49,6 +51,17 @@ HEADERS = (
 SIGNED = "content-type;host;x-amz-date;x-amz-target"
 TOKEN_SIGNED = "content-type;host;x-amz-date;x-amz-security-token;x-amz-target"
 TEMPLATE = "AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={signed}, Signature={signature}"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A `Signable`, and nothing more."""
+
+    method: str
+    raw_path: bytes
+    query_string: bytes
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
 
 
 def changed(headers, **changes: bytes | None):
@@ -89,8 +102,13 @@ def request(
     return SignedRequest(method, path, query, [*headers, (b"authorization", authorization.encode())], body)
 
 
+def finding(keys):
+    """Return what finds a key among these, whatever token comes along."""
+    return lambda access_key_id, _session_token: keys.get(access_key_id)
+
+
 def verify(signed_request, *, verifier=None, keys=KEYS, now=NOW):
-    return (verifier or Verifier(service="secretsmanager")).verify(signed_request, keys.get, now)
+    return (verifier or Verifier(service="secretsmanager")).verify(signed_request, finding(keys), now)
 
 
 def refused(error, message, signed_request, **arguments: Any):

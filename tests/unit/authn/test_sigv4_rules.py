@@ -15,7 +15,7 @@ import pytest
 
 from strongroom.authn import sigv4
 from strongroom.authn.credentials import AccessKey, SecretAccessKey
-from strongroom.authn.sigv4 import SignedRequest, Verifier
+from strongroom.authn.sigv4 import Verifier
 from strongroom.errors import (
     ExpiredTokenException,
     IncompleteSignatureException,
@@ -33,6 +33,7 @@ from support.sigv4_requests import (
     SESSION,
     TEMPLATE,
     TOKEN_SIGNED,
+    SignedRequest,
     changed,
     refused,
     request,
@@ -146,7 +147,7 @@ def test_algorithm_is_checked_before_the_credential():
 
 
 def test_scope_is_checked_before_the_key_is_looked_up():
-    def find_key(_access_key_id):
+    def find_key(_access_key_id, _session_token):
         raise AssertionError("asked too early")
 
     with pytest.raises(InvalidSignatureException, match=r"^Credential should be scoped to correct service"):
