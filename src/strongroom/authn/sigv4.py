@@ -312,7 +312,7 @@ def _require_once(pairs: Sequence[tuple[bytes, bytes]]) -> None:
     seen: set[bytes] = set()
     for name, _ in pairs:
         # One reader takes the first, another the last: the one that is signed need not be the one obeyed.
-        if name in seen and (name in _ONCE or name.startswith(b"x-amz-")):
+        if name in seen and (name in _ONCE or name.startswith(_ALWAYS_SIGNED)):
             raise IncompleteSignatureException(f"'{_title(name)}' must not be repeated.")
         seen.add(name)
 

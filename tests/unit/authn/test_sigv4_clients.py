@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import boto3
 import botocore.awsrequest
@@ -61,11 +61,45 @@ def test_a_request_of_boto3_is_accepted():
     assert f"SignedHeaders={TOKEN_SIGNED}," in dict(headers)[b"authorization"].decode()
 
 
+def test_a_form_of_boto3_is_accepted():
+    sent = []
+
+    def keep(request, **_kwargs: object):
+        sent.append(request)
+        return botocore.awsrequest.AWSResponse(request.url, 200, {}, RawAnswer(IDENTITY))
+
+    client = boto3.client(
+        "sts",
+        region_name="eu-west-1",
+        endpoint_url="http://127.0.0.1:8200",
+        aws_access_key_id=KEY.access_key_id,
+        aws_secret_access_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    )
+    client.meta.events.register("before-send", keep)
+    client.get_caller_identity()
+    (prepared,) = sent
+    headers = [(name.lower().encode(), value.encode()) for name, value in text_headers(prepared)]
+    assert dict(headers)[b"content-type"] == b"application/x-www-form-urlencoded; charset=utf-8"
+    body = prepared.body if isinstance(prepared.body, bytes) else prepared.body.encode()
+    signed_request = SignedRequest("POST", b"/", b"", [(b"host", b"127.0.0.1:8200"), *headers], body)
+    now = datetime.fromisoformat(dict(headers)[b"x-amz-date"].decode())
+    verifier = Verifier(service="sts", skew=timedelta(minutes=15))
+    assert verify(signed_request, verifier=verifier, now=now + timedelta(minutes=15)).access_key is KEY
+    other = replace(signed_request, body=body.replace(b"GetCallerIdentity", b"GetSessionToken"))
+    refused(InvalidSignatureException, MISMATCH, other, verifier=verifier, now=now)
+
+
+IDENTITY = b"<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>"
+
+
+@dataclass(frozen=True)
 class RawAnswer:
     """The body of an answer that nobody sent."""
 
+    content: bytes = b"{}"
+
     def stream(self, *_args: object, **_kwargs: object):
-        yield b"{}"
+        yield self.content
 
 
 def text_headers(prepared):
