@@ -7,6 +7,7 @@ import string
 from dataclasses import replace
 from datetime import UTC, datetime
 from unittest.mock import patch
+from urllib.parse import unquote_to_bytes, urlencode
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -17,9 +18,10 @@ from hypothesis import strategies as st
 
 from strongroom.authn.authorization_header import parse_authorization
 from strongroom.authn.credentials import AccessKey, SecretAccessKey
+from strongroom.authn.presigned import MAX_AGE
 from strongroom.authn.sigv4 import Verifier
 from strongroom.errors import CommonError
-from support.sigv4_requests import SignedRequest, finding
+from support.sigv4_requests import SignedRequest, finding, presigned
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -146,3 +148,45 @@ def test_authorization_with_a_byte_changed_is_refused(position, byte):
     value = dict(ORIGINAL.headers)[b"authorization"]
     assume(value[position % len(value) : position % len(value) + 1] != b",")
     refuse(with_header_byte_changed(b"authorization", position, byte))
+
+
+# Presigned requests
+
+STS = Verifier(service="sts", presigned_age=MAX_AGE)
+PRESIGNED = presigned(headers=[(b"host", b"127.0.0.1:8200"), (b"x-k8s-aws-id", b"cluster")], signed="host;x-k8s-aws-id")
+PARAMETERS = ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature", "Security-Token")
+
+
+def meaning(query):
+    pairs = (parameter.partition(b"=") for parameter in query.split(b"&") if parameter)
+    return sorted((unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in pairs)
+
+
+@given(position=positions, byte=visible_bytes)
+def test_presigned_query_with_a_byte_changed_is_refused(position, byte):
+    query = with_byte_changed(PRESIGNED.query_string, position, byte)
+    assume(meaning(query) != meaning(PRESIGNED.query_string))
+    for verifier in (STS, Verifier(service="sts", presigned_age=MAX_AGE)):
+        assert verify(PRESIGNED, STS).access_key is KEY
+        with pytest.raises(CommonError):
+            verify(replace(PRESIGNED, query_string=query), verifier)
+
+
+@given(header=st.sampled_from([b"host", b"x-k8s-aws-id"]), position=positions, byte=visible_bytes)
+def test_presigned_request_with_a_byte_of_a_signed_header_changed_is_refused(header, position, byte):
+    headers = [
+        (name, with_byte_changed(value, position, byte) if name == header else value)
+        for name, value in PRESIGNED.headers
+    ]
+    with pytest.raises(CommonError):
+        verify(replace(PRESIGNED, headers=headers), STS)
+
+
+@given(
+    parameters=st.dictionaries(st.sampled_from(PARAMETERS), st.text(max_size=30)),
+    more=st.binary(max_size=20),
+)
+def test_any_query_string_is_refused_in_an_orderly_way(parameters, more):
+    query = urlencode({f"X-Amz-{name}": value for name, value in parameters.items()}).encode() + b"&" + more
+    with pytest.raises(CommonError):
+        verify(replace(PRESIGNED, query_string=query), STS)
