@@ -16,6 +16,10 @@ What a client of the API sees (AWS's names verbatim: they are the wire identity)
     │   ├── PublicPolicyException
     │   ├── ResourceExistsException
     │   └── ResourceNotFoundException
+    ├── CompanionError                    in the models of STS and IAM
+    │   ├── IDPCommunicationError
+    │   ├── IDPRejectedClaim                  HTTP 403
+    │   └── InvalidIdentityToken
     └── CommonError                       every AWS service; body {"__type", "message"}
         ├── AccessDeniedException
         ├── BadRequestException               not acceptable as HTTP
@@ -100,6 +104,20 @@ class ResourceExistsException(ModelledError): ...
 
 
 class ResourceNotFoundException(ModelledError): ...
+
+
+class CompanionError(ServiceError):
+    """An error the model of a companion service lists; the class is named as its code on the wire."""
+
+
+class IDPCommunicationError(CompanionError): ...
+
+
+class IDPRejectedClaim(CompanionError):
+    status = 403
+
+
+class InvalidIdentityToken(CompanionError): ...
 
 
 class CommonError(ServiceError):
