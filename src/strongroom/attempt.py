@@ -185,9 +185,7 @@ class Attempt(msgspec.Struct, frozen=True):
         )
         if operation.further_actions is not None:
             for action in operation.further_actions(self.request):
-                authorizer.require(
-                    action, arn, as_sent=arn, keys=lambda: self._keys(tx, arn, found), resource=resource
-                )
+                authorizer.require(action, arn, as_sent=arn, keys=lambda: self._keys(tx, arn, found), resource=resource)
 
     def _require(self, tx: Transaction, authorizer: Authorizer, action: str, arn: str, secret: Secret) -> None:
         """Refuse a further action on some secret. Raises AccessDeniedException."""

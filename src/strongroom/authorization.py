@@ -26,9 +26,9 @@ from strongroom.domain.principal import Principal, Session
 from strongroom.domain.secret import Tag
 from strongroom.domain.timestamps import to_micros
 from strongroom.policy import evaluate
-from strongroom.policy.conditions import Context
 from strongroom.policy.access_request import AccessRequest
 from strongroom.policy.callers import CallerNames, names_of
+from strongroom.policy.conditions import Context
 from strongroom.policy.decision import Policies, decide
 from strongroom.policy.document import Policy, PolicyKind, unreadable
 from strongroom.policy.evaluate import Decision

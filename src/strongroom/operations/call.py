@@ -15,13 +15,13 @@ from strongroom.authorization import Authorizer
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.vault import Vault
 from strongroom.domain import deletion, kms_key, quotas, rotation, staging
+from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.principal import Principal
 from strongroom.domain.quotas import Quotas
 from strongroom.domain.replication import Replica, ReplicaStatus
 from strongroom.domain.secret import SealedValue, Secret, Version, touched
 from strongroom.domain.secret_value import SecretValue
 from strongroom.entropy import Entropy
-from strongroom.domain.kms_key import KmsKey
 from strongroom.operations import key_use
 from strongroom.operations.secret_room import SecretRoom
 from strongroom.rotators.base import Rotators
@@ -83,9 +83,7 @@ class Call(msgspec.Struct, frozen=True):
         opener = self.vault.opener(self.tx, secret, version_id, sealed)
         self._require_shareable(secret, sealed.key_arn)
         if not self.principal.is_root:
-            key = self.vault.find_key(
-                self.tx, sealed.key_arn, account_id=secret.account_id, region=secret.region
-            )
+            key = self.vault.find_key(self.tx, sealed.key_arn, account_id=secret.account_id, region=secret.region)
             if key is not None:
                 self.require_key_use("kms:Decrypt", key, secret, version_id)
         return opener

@@ -55,30 +55,31 @@ def context_of(
     return keys
 
 
-def _request_keys(key: str, request: Any, key_arn: FindKeyArn) -> Iterator[tuple[str, Values]]:
+def _request_keys(key: str, request: Any, key_arn: FindKeyArn) -> dict[str, Values]:
+    """Return the key and its value, or one key for each tag; nothing for a member that was not sent."""
+    if key == "aws:RequestTag":
+        return {f"{key}/{tag.key}": tag.value or "" for tag in request.tags or ()}
+    value = _member_value(key, request, key_arn)
+    return {} if value is None or value == [] else {key: value}
+
+
+def _member_value(key: str, request: Any, key_arn: FindKeyArn) -> Values | None:
     if key in _MEMBERS:
         value = getattr(request, _MEMBERS[key])
-        if value is not None:
-            yield key, str(value).lower() if isinstance(value, bool) else str(value)
-        return
+        if value is None:
+            return None
+        return str(value).lower() if isinstance(value, bool) else str(value)
     match key:
         case "secretsmanager:KmsKeyArn":
-            if request.kms_key_id and (found := key_arn(request.kms_key_id)) is not None:
-                yield key, found
+            return key_arn(request.kms_key_id) if request.kms_key_id else None
         case "secretsmanager:ModifyRotationRules":
-            if request.rotation_rules is not None:
-                yield key, "true"
+            return None if request.rotation_rules is None else "true"
         case "secretsmanager:AddReplicaRegions":
-            if request.add_replica_regions is not None:
-                yield key, [entry.region or "" for entry in request.add_replica_regions]
-        case "aws:RequestTag":
-            yield from ((f"{key}/{tag.key}", tag.value or "") for tag in request.tags or ())
+            return [entry.region or "" for entry in request.add_replica_regions or ()]
         case "aws:TagKeys":
-            sent = [tag.key or "" for tag in getattr(request, "tags", None) or ()]
-            if sent := sent + list(getattr(request, "tag_keys", None) or ()):
-                yield key, sent
-        case _:
-            raise LookupError(f"nothing fills the condition key {key}")
+            tags = getattr(request, "tags", None) or ()
+            return [tag.key or "" for tag in tags] + list(getattr(request, "tag_keys", None) or ())
+    raise LookupError(f"nothing fills the condition key {key}")
 
 
 def _arn_keys(arn: str) -> Iterator[tuple[str, Values]]:

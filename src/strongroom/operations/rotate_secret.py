@@ -114,7 +114,12 @@ OPERATION = Operation(
     on_replica=OnReplica.REFUSED,
     mutates=True,
     validate=validate,
-    condition_keys=("secretsmanager:RotationLambdaARN", "secretsmanager:ModifyRotationRules", "secretsmanager:RotateImmediately", "secretsmanager:ExternalSecretRotationRoleArn"),
+    condition_keys=(
+        "secretsmanager:RotationLambdaARN",
+        "secretsmanager:ModifyRotationRules",
+        "secretsmanager:RotateImmediately",
+        "secretsmanager:ExternalSecretRotationRoleArn",
+    ),
     further_actions=None,
     creates=False,
     handler=rotate_secret,

@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 
 from strongroom.domain import idempotency, kms_key, replication, secret_value, staging
+from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.secret import Secret
 from strongroom.domain.secret_value import SecretValue
 from strongroom.errors import (
@@ -135,7 +136,12 @@ OPERATION = Operation(
     on_replica=OnReplica.ALLOWED,
     mutates=True,
     validate=validate,
-    condition_keys=("secretsmanager:Description", "secretsmanager:KmsKeyArn", "secretsmanager:KmsKeyId", "secretsmanager:Type"),
+    condition_keys=(
+        "secretsmanager:Description",
+        "secretsmanager:KmsKeyArn",
+        "secretsmanager:KmsKeyId",
+        "secretsmanager:Type",
+    ),
     further_actions=None,
     creates=False,
     handler=update_secret,
