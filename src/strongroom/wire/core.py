@@ -46,43 +46,6 @@ _HTTP_NOT_FOUND: Final = 404
 _CLAIMED_KEY: Final = re.compile(rb"Credential=([A-Za-z0-9]{16,128})/")
 _OPERATION_NAME: Final = re.compile(r"[A-Za-z0-9]{1,64}")
 
-Headers = list[tuple[bytes, bytes]]
-
-
-class HttpRequest(msgspec.Struct, frozen=True):
-    """A request as it came: header names in lower case, in order of arrival."""
-
-    method: str
-    raw_path: bytes
-    query_string: bytes
-    headers: Headers
-    body: bytes
-    source_ip: str
-    http_version: str = "1.1"
-    tls_version: str | None = None
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """An answer as it goes out; `headers` lack only what the connection adds."""
-
-    status: int
-    headers: Headers
-    body: bytes
-
-
-class Pending(msgspec.Struct, frozen=True):
-    """An answer that waits for `future`; `finish` turns its outcome into the answer, or into another wait."""
-
-    future: Future[Any]
-    finish: Callable[[Future[Any]], Outcome]
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """This process may not write; the request must go, whole, to the one that does."""
-
-
-Outcome: TypeAlias = Answer | Pending | Elsewhere
 FindKey: TypeAlias = Callable[[str, Given | None], StoredAccessKey | None]
 
 
@@ -99,7 +62,7 @@ class RequestCore:
 
     def respond(self, request: HttpRequest) -> Answer | Elsewhere:
         """Answer, waiting as long as it takes."""
-        return _waited(self._admit(request, self._perform_whole))
+        return waited(self._admit(request, self._perform_whole))
 
     def begin(self, request: HttpRequest) -> Outcome:
         """Answer now, or say what to wait for. Raises nothing."""
@@ -179,7 +142,7 @@ class RequestCore:
         return Pending(self._threads.submit(self._respond_again, progress), lambda future: future.result())
 
     def _respond_again(self, progress: _Progress) -> Answer | Elsewhere:
-        return _waited(self._continue(progress, lambda: self._perform_whole(progress)))
+        return waited(self._continue(progress, lambda: self._perform_whole(progress)))
 
     def _understand(self, progress: _Progress, key: Given | None) -> tuple[Request, Caller]:
         """Return what is asked, and by whom; nothing is read of a body before its signature is proven.
@@ -296,12 +259,6 @@ class _Progress(msgspec.Struct):
             if name == b"authorization" and (match := _CLAIMED_KEY.search(value)):
                 return match[1].decode()
         return None
-
-
-def _waited(outcome: Outcome) -> Answer | Elsewhere:
-    while isinstance(outcome, Pending):
-        outcome = outcome.finish(outcome.future)
-    return outcome
 
 
 def _headers(origin: Origin, content_type: bytes = CONTENT_TYPE) -> Headers:
