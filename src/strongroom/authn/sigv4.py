@@ -73,6 +73,8 @@ SIGNATURE_LENGTH: Final = 64
 MAX_DATE_SHOWN: Final = 64
 
 _CONDITIONAL: Final = frozenset({b"content-type", b"date"})
+_SCHEME: Final = SCHEME_PREFIX.encode()
+_ONE_SECOND: Final = timedelta(seconds=1)
 _ALWAYS_SIGNED: Final = (b"x-amz-", b"x-k8s-")
 """Beginnings of names; x-k8s-aws-id names the cluster that a proof is for."""
 
@@ -156,6 +158,7 @@ class Verifier:
         self._skew = skew
         self._fixed_content_type = fixed_content_type
         self._presigned_age = presigned_age
+        self._too_new = -skew
         self._signing_keys: BoundedCache[tuple[str, int, str, str, str], bytes] = BoundedCache(CACHE_ENTRIES)
         self._authorizations: BoundedCache[str, Authorization] = BoundedCache(CACHE_ENTRIES)
 
@@ -240,12 +243,12 @@ class Verifier:
     def _require_current(self, timestamp: str, request_time: datetime, now: datetime, oldest: timedelta) -> None:
         age = now - request_time
         # Request times are whole seconds, and an age counts in whole seconds as well: 300.9 s are 300 s.
-        if age >= oldest + timedelta(seconds=1):
+        if age - oldest >= _ONE_SECOND:
             raise InvalidSignatureException(
                 f"Signature expired: {timestamp} is now earlier than {_basic_format(now - oldest)} "
                 f"({_basic_format(now)} - {oldest // timedelta(minutes=1)} min.)"
             )
-        if age < -self._skew:
+        if age < self._too_new:
             raise InvalidSignatureException(
                 f"Signature not yet current: {timestamp} is still later than {_basic_format(now + self._skew)} "
                 f"({_basic_format(now)} + {self._skew // timedelta(minutes=1)} min.)"
@@ -331,7 +334,7 @@ def _form_of(headers: Mapping[bytes, bytes], query_string: bytes) -> _Form | Non
         )
     if is_in_query:
         return _Form.QUERY
-    is_in_header = authorization is not None and authorization.strip(b" ").startswith(SCHEME_PREFIX.encode())
+    is_in_header = authorization is not None and authorization.strip(b" ").startswith(_SCHEME)
     return _Form.HEADER if is_in_header else None
 
 
