@@ -57,6 +57,7 @@ class Access(Enum):
 
     SIGNED = "a caller that is proven by its signature and allowed by policies"
     PROVEN = "every caller that is proven by its signature; no policy is asked"
+    DECIDED = "a caller that is proven by its signature; the handler decides, with the policy of what it is about"
     ANONYMOUS = "everybody; what proves the caller is in the request"
 
 
