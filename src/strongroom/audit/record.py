@@ -18,6 +18,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from strongroom.domain.principal import Principal, Session
 from strongroom.errors import AccessDeniedException, ServiceError
 
 SERVICE: Final = "secretsmanager.amazonaws.com"
@@ -41,14 +42,38 @@ class Origin(msgspec.Struct, frozen=True):
     tls_version: str | None = None
 
 
-def user_identity(*, kind: str, principal_id: str, arn: str, account_id: str, access_key_id: str) -> dict[str, str]:
-    return {
-        "type": kind,
-        "principalId": principal_id,
-        "arn": arn,
-        "accountId": account_id,
-        "accessKeyId": access_key_id,
+def user_identity(principal: Principal) -> dict[str, Any]:
+    """Return a caller as CloudTrail shows one; of a session also whose it is and since when."""
+    identity: dict[str, Any] = {
+        "type": principal.kind,
+        "principalId": principal.principal_id,
+        "arn": principal.arn,
+        "accountId": principal.account_id,
+        "accessKeyId": principal.access_key_id,
     }
+    if principal.user_name is not None:
+        identity["userName"] = principal.user_name
+    if principal.session is not None:
+        identity["sessionContext"] = _session_context(principal, principal.session)
+    return identity
+
+
+def _session_context(principal: Principal, session: Session) -> dict[str, Any]:
+    context: dict[str, Any] = {}
+    if principal.role_arn is not None:
+        context["sessionIssuer"] = {
+            "type": "Role",
+            "principalId": session.issuer_id,
+            "arn": session.issuer_arn,
+            "accountId": principal.account_id,
+            "userName": session.issuer_name,
+        }
+    if session.provider is not None:
+        context["webIdFederationData"] = {"federatedProvider": session.provider, "attributes": {}}
+    context["attributes"] = {"creationDate": event_time(session.issued_at), "mfaAuthenticated": "false"}
+    if session.source_identity is not None:
+        context["sourceIdentity"] = session.source_identity
+    return context
 
 
 def unknown_identity(access_key_id: str | None) -> dict[str, str]:

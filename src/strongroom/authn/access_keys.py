@@ -2,6 +2,7 @@
 
 Rules:
 - SigV4 needs the secret itself, so it is stored sealed by the keyring, bound to its id and principal.
+- A key of a user goes with the user: one that has keys is not deleted (documented).
 - A key is looked up at every request: disabling it takes effect at once. Each change gives it a new
   revision, which outdates everything derived from the old one; the first is the instant of creation, so
   that a key made again under the same id starts with another.
@@ -18,6 +19,7 @@ from typing import Final, Protocol
 
 from strongroom import ids
 from strongroom.authn.credentials import SecretAccessKey
+from strongroom.domain.identity import User
 from strongroom.domain.principal import Principal, root_arn
 from strongroom.domain.timestamps import to_micros
 from strongroom.entropy import Entropy
@@ -107,25 +109,44 @@ class AccessKeys:
                 why="the setting account_id names one that no server was started for",
                 next_step="set account_id to the account you mean",
             )
-        present = tx.list_access_keys(account_id)
+        present = tx.identities.access_keys_of(account_id)
         if len(present) >= MAX_KEYS_PER_PRINCIPAL:
             raise OperatorError(
                 f"The root of account {account_id} has {len(present)} access keys already.",
                 why=f"a principal may have {MAX_KEYS_PER_PRINCIPAL}, so that keys can be rotated but not hoarded",
                 next_step="delete one first: strongroom access-keys delete ACCESS_KEY_ID",
             )
+        return self._make(tx, account_id, (root_arn(account_id), account_id), now, preset=preset)
+
+    def create_key(self, tx: Transaction, user: User, now: datetime) -> tuple[AccessKeyRow, str]:
+        """Make an access key of a user and return it with its secret, shown this once.
+
+        The caller has seen to it that the user has room for one more.
+        """
+        return self._make(tx, user.account_id, (user.arn, user.unique_id), now)
+
+    def _make(
+        self,
+        tx: Transaction,
+        account_id: str,
+        holder: tuple[str, str],
+        now: datetime,
+        *,
+        preset: tuple[str, str] | None = None,
+    ) -> tuple[AccessKeyRow, str]:
+        """Make a key of a holder, given by ARN and unique id."""
         key_id, secret = preset or (ids.access_key_id(self._entropy), ids.secret_access_key(self._entropy))
-        arn = root_arn(account_id)
         row = AccessKeyRow(
             access_key_id=key_id,
             account_id=account_id,
-            principal_arn=arn,
-            principal_id=account_id,
+            principal_arn=holder[0],
+            principal_id=holder[1],
             active=True,
             revision=to_micros(now),
-            sealed_secret=self._sealer.seal(_PURPOSE, secret.encode(), key_id, arn),
+            sealed_secret=b"",
             created_at=now,
         )
+        row = replace(row, sealed_secret=self._sealer.seal(_PURPOSE, secret.encode(), key_id, _bound_to(row)))
         tx.insert_access_key(row)
         return row, secret
 
@@ -147,11 +168,17 @@ class AccessKeys:
         """Delete a key. Raises OperatorError for an unknown one."""
         row = _require(tx, access_key_id)
         tx.delete_access_key(access_key_id)
+        tx.identities.forget_key_use(access_key_id)
         return row
 
     def _open(self, row: AccessKeyRow) -> SecretAccessKey:
-        plaintext = self._sealer.open(_PURPOSE, row.sealed_secret, row.access_key_id, row.principal_arn)
+        plaintext = self._sealer.open(_PURPOSE, row.sealed_secret, row.access_key_id, _bound_to(row))
         return SecretAccessKey(plaintext.decode())
+
+
+def _bound_to(row: AccessKeyRow) -> str:
+    """Return what a secret is sealed for: a user's unique id, which outlives changes of its name, or a root's ARN."""
+    return row.principal_arn if row.principal_id == row.account_id else row.principal_id
 
 
 def _require(tx: Transaction, access_key_id: str) -> AccessKeyRow:

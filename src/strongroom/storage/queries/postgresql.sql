@@ -1,7 +1,8 @@
 -- fragment secret_facts --
 {secret_columns},
 (SELECT COALESCE(json_object_agg(label, version_id), '{{}}')::text FROM stages WHERE stages.arn = secrets.arn),
-(SELECT COALESCE(json_object_agg(policy_name, document), '{{}}')::text FROM resource_policies
+(SELECT COALESCE(json_object_agg(policy_name, json_build_array(document, principal_ids)), '{{}}')::text
+FROM resource_policies
 WHERE resource_policies.arn = secrets.arn)
 
 -- find_secret for update --
@@ -28,6 +29,9 @@ WITH due AS MATERIALIZED (
   ORDER BY run_at DESC, subject LIMIT :row_limit FOR UPDATE SKIP LOCKED
 ) UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
 WHERE (kind, subject) IN (SELECT kind, subject FROM due) RETURNING {job_columns}
+
+-- fragment granted_json --
+COALESCE(json_agg(json_build_array(holder, policy, document)), '[]')::text
 
 -- fragment wanted --
 CAST(:scheduled AS BIGINT)

@@ -1,0 +1,54 @@
+"""What the handler of a companion service's operation is given: the caller, one instant, one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from strongroom.audit.record import Origin
+from strongroom.authn.access_keys import AccessKeys
+from strongroom.authn.key_sets import KeySets
+from strongroom.authn.sessions import SessionTokens
+from strongroom.authorization import Authorizer
+from strongroom.crypto.page_tokens import PageTokens
+from strongroom.domain.principal import Principal
+from strongroom.entropy import Entropy
+from strongroom.storage.base import Transaction
+
+
+class CompanionCall(msgspec.Struct, frozen=True):
+    """One call in progress.
+
+    `principal` and `authorizer` are absent where the operation is open to everyone. `account_id` is the
+    caller's, or that of the server where nobody has proven who calls. `record_as` puts another identity
+    on the audit record than that of an unknown caller.
+    """
+
+    caller: Principal | None
+    account_id: str
+    region: str
+    origin: Origin
+    now: datetime
+    tx: Transaction
+    entropy: Entropy
+    access_keys: AccessKeys
+    sessions: SessionTokens
+    key_sets: KeySets
+    page_tokens: PageTokens
+    decider: Authorizer | None
+    record_as: Callable[[Mapping[str, Any]], None]
+
+    @property
+    def principal(self) -> Principal:
+        if self.caller is None:
+            raise LookupError("the operation declares that anyone may call it")
+        return self.caller
+
+    @property
+    def authorizer(self) -> Authorizer:
+        if self.decider is None:
+            raise LookupError("the operation declares that anyone may call it")
+        return self.decider

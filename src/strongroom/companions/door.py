@@ -1,0 +1,182 @@
+"""The door of the companion services: every call goes through here and in this order.
+
+ 1. one `now`, one event id; a transaction is opened
+ 2. authorization by the caller's policies, before anything is said about existence; an operation whose
+    resource has a policy of its own (a role's trust policy) decides in its handler
+ 3. the handler
+ 4. the audit record, of success or failure; without it there is no answer and no change
+ 5. commit
+
+It is the sibling of `service`, which does the same for secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from strongroom import ids
+from strongroom.audit import record
+from strongroom.audit.record import Origin
+from strongroom.audit.redact import shown
+from strongroom.authn.access_keys import AccessKeys
+from strongroom.authn.key_sets import KeySets
+from strongroom.authn.sessions import SessionTokens
+from strongroom.authorization import Authorizer, Caller, Keys
+from strongroom.clock import Clock
+from strongroom.companions.base import Access, CompanionOperation
+from strongroom.companions.call import CompanionCall
+from strongroom.crypto.page_tokens import PageTokens
+from strongroom.domain.principal import Principal
+from strongroom.entropy import Entropy
+from strongroom.errors import ServiceError
+from strongroom.operations.base import Request, Response
+from strongroom.storage.base import Journal, Storage, Transaction, WriteRequiredError
+
+_MEMBER_KEYS = {
+    "permissions_boundary": "iam:PermissionsBoundary",
+    "policy_arn": "iam:PolicyARN",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CompanionService:
+    """Performs operations of the companion services. `account_id` is the server's own account."""
+
+    storage: Storage
+    trail: Journal
+    access_keys: AccessKeys
+    sessions: SessionTokens
+    key_sets: KeySets
+    page_tokens: PageTokens
+    clock: Clock
+    entropy: Entropy
+    account_id: str
+    region: str
+
+    def begin(
+        self, operation: CompanionOperation[Any], request: Request, caller: Caller | None, origin: Origin
+    ) -> Response | Future[Response | None] | None:
+        """Return the answer of a call that could be answered at once, or the future of its answer.
+
+        Args:
+            operation: what is asked.
+            request: the decoded request.
+            caller: who asks, proven; None where the operation is open to everyone.
+            origin: where the call came from.
+
+        Raises:
+            ServiceError: the answer, if it is not success and could be given at once.
+            KeysWantedError: the keys of an identity provider must be fetched first; nothing was recorded.
+        """
+        attempt = _Attempt(
+            self, operation, request, caller, origin, self.clock.now(), ids.random_uuid(self.entropy), []
+        )
+        if not operation.mutates:
+            try:
+                return self.storage.read(attempt.run)
+            except WriteRequiredError:
+                pass
+        return self.storage.submit(attempt.run)
+
+    def perform(
+        self, operation: CompanionOperation[Any], request: Request, caller: Caller | None, origin: Origin
+    ) -> Response | None:
+        """As `begin`, but wait until it is done."""
+        outcome = self.begin(operation, request, caller, origin)
+        return outcome.result() if isinstance(outcome, Future) else outcome
+
+
+class _Attempt(msgspec.Struct, frozen=True):
+    """One call, ready to be run in a transaction; running it again gives the same record."""
+
+    service: CompanionService
+    operation: CompanionOperation[Any]
+    request: Request
+    caller: Caller | None
+    origin: Origin
+    now: datetime
+    event_id: str
+    identities: list[Mapping[str, Any]]
+
+    def run(self, tx: Transaction) -> Response | None:
+        try:
+            response = self._answer(tx)
+        except ServiceError as error:
+            tx.journal(self._record(None, error))
+            raise
+        tx.journal(self._record(response, None))
+        return response
+
+    def _answer(self, tx: Transaction) -> Response | None:
+        service, operation, caller = self.service, self.operation, self.caller
+        principal = None if caller is None else caller.principal
+        account_id = service.account_id if principal is None else principal.account_id
+        decider = None if caller is None else Authorizer(tx, caller, self.now)
+        if operation.access is Access.SIGNED and decider is not None:
+            arn = operation.resource(self.request, account_id, principal)
+            decider.require(
+                operation.action, arn, as_sent=None if arn == "*" else arn, keys=lambda: request_keys(self.request)
+            )
+        call = CompanionCall(
+            caller=principal,
+            account_id=account_id,
+            region=service.region if caller is None else caller.region,
+            origin=self.origin,
+            now=self.now,
+            tx=tx,
+            entropy=service.entropy,
+            access_keys=service.access_keys,
+            sessions=service.sessions,
+            key_sets=service.key_sets,
+            page_tokens=service.page_tokens,
+            decider=decider,
+            record_as=self.identities.append,
+        )
+        return operation.handler(call, self.request)
+
+    def _record(self, response: Response | None, error: ServiceError | None) -> bytes:
+        operation, caller = self.operation, self.caller
+        principal = None if caller is None else caller.principal
+        return record.api_call(
+            record.CallFacts(
+                name=operation.name,
+                now=self.now,
+                event_id=self.event_id,
+                region=self.service.region if caller is None else caller.region,
+                account_id=self.service.account_id if principal is None else principal.account_id,
+                identity=self._identity(principal),
+                origin=self.origin,
+                read_only=not operation.mutates,
+                source=operation.service.event_source,
+            ),
+            request=shown(self.request, operation.shown_request),
+            response=shown(response, operation.shown_response),
+            error=error,
+        )
+
+    def _identity(self, principal: Principal | None) -> Mapping[str, Any]:
+        if principal is not None:
+            return record.user_identity(principal)
+        return self.identities[-1] if self.identities else record.unknown_identity(None)
+
+
+def request_keys(request: Request) -> Keys:
+    """Return the condition keys that a request itself fills: its tags, its boundary, its policy."""
+    return dict(_request_keys(request))
+
+
+def _request_keys(request: Request) -> Iterator[tuple[str, str | list[str]]]:
+    for attribute, key in _MEMBER_KEYS.items():
+        if (value := getattr(request, attribute, None)) is not None:
+            yield key, str(value)
+    tags: list[Any] = getattr(request, "tags", None) or []
+    for tag in tags:
+        yield f"aws:RequestTag/{tag.key}", tag.value or ""
+    if keys := [tag.key or "" for tag in tags] + list(getattr(request, "tag_keys", None) or ()):
+        yield "aws:TagKeys", keys

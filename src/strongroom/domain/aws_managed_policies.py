@@ -1,0 +1,95 @@
+"""Policies that AWS manages and people attach by name: the same in every account, and not to be changed.
+
+The names and what they allow are AWS's (dossier section 2.7b, managed policy reference); statements about
+services that this server does not offer are kept, since a policy is read as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from strongroom.domain.identity import AWS_POLICY_PREFIX
+
+
+def _document(*statements: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def _allow(actions: Sequence[str], resources: Sequence[str] = ("*",), **elements: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": list(resources), **elements}
+
+
+_DOCUMENTS: Final = {
+    "AdministratorAccess": _document(_allow(["*"])),
+    "PowerUserAccess": _document(
+        {"Effect": "Allow", "NotAction": ["iam:*", "organizations:*", "account:*"], "Resource": "*"},
+        _allow(["iam:ListRoles", "account:GetAccountInformation", "account:ListRegions"]),
+    ),
+    "IAMFullAccess": _document(_allow(["iam:*"])),
+    "IAMReadOnlyAccess": _document(_allow(["iam:Get*", "iam:List*", "iam:Simulate*"])),
+    "SecretsManagerReadWrite": _document(
+        _allow(
+            [
+                "secretsmanager:*",
+                "cloudformation:CreateChangeSet",
+                "cloudformation:DescribeChangeSet",
+                "cloudformation:DescribeStackResource",
+                "cloudformation:DescribeStacks",
+                "cloudformation:ExecuteChangeSet",
+                "docdb-elastic:GetCluster",
+                "docdb-elastic:ListClusters",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+                "kms:DescribeKey",
+                "kms:ListAliases",
+                "kms:ListKeys",
+                "lambda:ListFunctions",
+                "rds:DescribeDBClusters",
+                "rds:DescribeDBInstances",
+                "redshift:DescribeClusters",
+                "redshift-serverless:ListWorkgroups",
+                "redshift-serverless:GetNamespace",
+                "tag:GetResources",
+            ],
+            Sid="BasePermissions",
+        ),
+        _allow(
+            [
+                "lambda:AddPermission",
+                "lambda:CreateFunction",
+                "lambda:GetFunction",
+                "lambda:InvokeFunction",
+                "lambda:UpdateFunctionConfiguration",
+            ],
+            ["arn:aws:lambda:*:*:function:SecretsManager*"],
+            Sid="LambdaPermissions",
+        ),
+    ),
+    "AWSSecretsManagerClientReadOnlyAccess": _document(
+        _allow(
+            ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
+            ["arn:aws:secretsmanager:*:*:secret:*"],
+        ),
+        _allow(["secretsmanager:BatchGetSecretValue", "secretsmanager:ListSecrets"]),
+        _allow(
+            ["kms:Decrypt"],
+            ["arn:aws:kms:*:*:key/*"],
+            Condition={
+                "StringLike": {
+                    "kms:ViaService": "secretsmanager.*.amazonaws.com",
+                    "kms:EncryptionContext:SecretARN": "arn:aws:secretsmanager:*:*:secret:*",
+                }
+            },
+        ),
+    ),
+}
+
+NAMES: Final = tuple(sorted(_DOCUMENTS))
+
+
+def find_document(arn: str) -> str | None:
+    """Return the text of a policy that AWS manages, None if it is not one of those known here."""
+    return _DOCUMENTS.get(arn.removeprefix(AWS_POLICY_PREFIX)) if arn.startswith(AWS_POLICY_PREFIX) else None
