@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from strongroom.operations.stored_policies import parse_stored
 from strongroom.policy.access_request import AccessRequest
 from strongroom.policy.callers import CallerNames
 from strongroom.policy.conditions import Context
 from strongroom.policy.decision import Policies, decide
 from strongroom.policy.document import PolicyKind
+from strongroom.policy.stored import parse_stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
