@@ -151,6 +151,7 @@ def test_an_action_of_no_service_is_refused(element, action, message):
             "arn:aws:iam:us-east-1::user/x",
             "IAM resource arn:aws:iam:us-east-1::user/x cannot contain region information.",
         ),
+        ("arn:aws:iam:*:*:*", "IAM resource arn:aws:iam:*:*:* cannot contain region information."),
         (
             "arn:aws:iam:::x",
             (
@@ -220,7 +221,7 @@ def test_an_older_version_is_told_before_what_the_older_parser_could_not_read():
         {"Resource": "arn:*:secretsmanager:*:*:secret:*"},
         {"Resource": ["arn:aws-cn:s3:::x", "*"]},
         {"Resource": "arn:aws:iam::123456789012:role/app"},
-        {"Resource": "arn:aws:iam::*:*"},
+        {"Resource": ["arn:aws:iam::*:*", "arn:aws:iam:", "arn:aws:iam"]},
         {"Condition": {}},
         {"Condition": {"ForAnyValue:StringEqualsIfExists": {"aws:TagKeys": "a"}}},
         {"Condition": {"DateGreaterThan": {"aws:CurrentTime": "2017-07-01T00:00:00Z"}}},

@@ -191,3 +191,18 @@ def test_a_token_s_bearer_is_named_by_the_provider_and_by_nothing_else():
 def test_a_service_is_named_by_its_name():
     assert reason(SERVICE, trust({**ALLOW, "Principal": {"Service": "lambda.amazonaws.com"}})) == ""
     assert reason(SERVICE, trust({**ALLOW, "Principal": {"Service": "ec2.amazonaws.com"}})) == TRUST_LACKS
+
+
+def test_a_session_that_came_by_a_token_is_named_by_its_provider_as_by_its_role():
+    session = CallerNames(
+        ACCOUNT, f"arn:aws:sts::{ACCOUNT}:assumed-role/app/one", role_arn=ROLE, federated_provider=PROVIDER
+    )
+    statement = {"Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Action": "s3:*", "Resource": "*"}
+    given = parse_policy(document(statement), kind=PolicyKind.RESOURCE)
+    request = AccessRequest(session, "s3:GetObject", f"arn:aws:x::{ACCOUNT}:y", Context({}))
+    assert decide(request, Policies(resource=[given])).allowed
+    silence = {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}
+    for kind, limit in ((PolicyKind.SESSION, "session"), (PolicyKind.BOUNDARY, "boundary")):
+        silent = parse_policy(document(silence), kind=kind)
+        limited = Policies(resource=[given], **{limit: [silent] if limit == "session" else silent})
+        assert decide(request, limited).kind is kind
