@@ -108,7 +108,7 @@ def fill(data_dir: Path, database: str | None, stored: Iterable[Stored]) -> int:
     node = open_node(config)
     count = 0
     try:
-        filling = _Filling(node.service.vault, config.account_id, SystemClock().now())
+        filling = _Filling(node.service.around.vault, config.account_id, SystemClock().now())
         for batch in _batches(stored):
             node.storage.write(lambda tx, batch=batch: filling.insert(tx, batch))  # type: ignore[misc]
             count += len(batch)

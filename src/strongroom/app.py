@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from strongroom import ids
+from strongroom.attempt import Surroundings
 from strongroom.audit.record import service_event
 from strongroom.audit.trail import Trail
 from strongroom.authn.access_keys import AccessKeys
@@ -33,6 +34,7 @@ from strongroom.domain.quotas import AWS_RATES
 from strongroom.entropy import Entropy, SystemEntropy
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
+from strongroom.operations.secret_room import SecretRoom
 from strongroom.rotators.base import NoRotators
 from strongroom.service import Service
 from strongroom.storage.base import Storage, StorageError, Transaction
@@ -122,17 +124,21 @@ def _assemble(
     storage.attach_journal(trail.append, metrics)
     vault = Vault(keyring, entropy, metrics)
     runner = Runner(storage, purge.handlers() | replicate.handlers(vault), clock, metrics, owner=f"{name}/{worker}")
-    service = Service(
-        storage=storage,
+    around = Surroundings(
         vault=vault,
         page_tokens=PageTokens(keyring),
         trail=trail.append,
-        clock=clock,
         entropy=entropy,
         metrics=metrics,
         rotators=NoRotators(),
         regions=config.known_regions,
         quotas=config.quotas,
+        room=SecretRoom(),
+    )
+    service = Service(
+        storage=storage,
+        around=around,
+        clock=clock,
         throttle=Throttle(AWS_RATES, config.known_regions) if config.quotas_requests == "aws" else None,
         on_change=runner.wake,
     )

@@ -26,12 +26,13 @@ from strongroom.domain.principal import Principal, Session
 from strongroom.domain.secret import Tag
 from strongroom.domain.timestamps import to_micros
 from strongroom.policy import evaluate
+from strongroom.policy.access_request import AccessRequest
+from strongroom.policy.callers import CallerNames, names_of
 from strongroom.policy.conditions import Context
-from strongroom.policy.decision import AccessRequest, Policies, decide
-from strongroom.policy.document import Policy, PolicyKind
+from strongroom.policy.decision import Policies, decide
+from strongroom.policy.document import Policy, PolicyKind, unreadable
 from strongroom.policy.evaluate import Decision
-from strongroom.policy.matching import CallerNames, names_of
-from strongroom.policy.stored import parse_stored, unreadable
+from strongroom.policy.stored import parse_stored
 from strongroom.storage.base import Transaction
 
 Keys: TypeAlias = Mapping[str, str | list[str]]

@@ -16,6 +16,25 @@ What a client of the API sees (AWS's names verbatim: they are the wire identity)
     │   ├── PublicPolicyException
     │   ├── ResourceExistsException
     │   └── ResourceNotFoundException
+    ├── CompanionError                    in the models of STS and IAM; an XML body with Code and Message
+    │   ├── ConcurrentModification            HTTP 409
+    │   ├── DeleteConflict                    HTTP 409
+    │   ├── EntityAlreadyExists               HTTP 409
+    │   ├── EntityTemporarilyUnmodifiable     HTTP 409
+    │   ├── ExpiredIdentityToken              code ExpiredTokenException
+    │   ├── IDPCommunicationError
+    │   ├── IDPRejectedClaim                  HTTP 403
+    │   ├── InvalidAuthorizationMessageException
+    │   ├── InvalidIdentityToken
+    │   ├── InvalidInput
+    │   ├── LimitExceeded                     HTTP 409
+    │   ├── MalformedPolicyDocument
+    │   ├── MissingAction                     of the protocol, in no model
+    │   ├── NoSuchEntity                      HTTP 404
+    │   ├── PackedPolicyTooLarge
+    │   ├── PolicyNotAttachable
+    │   ├── RegionDisabledException           HTTP 403
+    │   └── UnmodifiableEntity
     └── CommonError                       every AWS service; body {"__type", "message"}
         ├── AccessDeniedException
         ├── BadRequestException               not acceptable as HTTP
@@ -33,8 +52,10 @@ What a client of the API sees (AWS's names verbatim: they are the wire identity)
         ├── UnrecognizedClientException
         └── ValidationException
 
-Every client error is HTTP 400, AccessDenied and ResourceNotFound included (recorded answers of the
-real service). What an operator sees at the command line is one class, `OperatorError`.
+Where nothing is said the status is HTTP 400, AccessDenied and ResourceNotFound included (recorded answers of
+the real service). STS and IAM have other codes and statuses for a CommonError: `wire.faults` holds that table.
+A CompanionError's name is its code in the service models of STS and IAM, its status the one declared there.
+What an operator sees at the command line is one class, `OperatorError`.
 
 The module is a leaf: rules in `domain` raise from here and hold their own message texts.
 """
@@ -100,6 +121,77 @@ class ResourceExistsException(ModelledError): ...
 
 
 class ResourceNotFoundException(ModelledError): ...
+
+
+class CompanionError(ServiceError):
+    """An error of a companion service; its text travels as `Message`."""
+
+
+class ConcurrentModification(CompanionError):
+    status = 409
+
+
+class DeleteConflict(CompanionError):
+    status = 409
+
+
+class EntityAlreadyExists(CompanionError):
+    status = 409
+
+
+class EntityTemporarilyUnmodifiable(CompanionError):
+    status = 409
+
+
+class ExpiredIdentityToken(CompanionError):
+    """A web identity token has expired; ExpiredTokenException is about the session that signs a request."""
+
+    @property
+    def code(self) -> str:
+        return "ExpiredTokenException"
+
+
+class IDPCommunicationError(CompanionError): ...
+
+
+class IDPRejectedClaim(CompanionError):
+    status = 403
+
+
+class InvalidAuthorizationMessageException(CompanionError): ...
+
+
+class InvalidIdentityToken(CompanionError): ...
+
+
+class InvalidInput(CompanionError): ...
+
+
+class LimitExceeded(CompanionError):
+    status = 409
+
+
+class MalformedPolicyDocument(CompanionError): ...
+
+
+class MissingAction(CompanionError): ...
+
+
+class NoSuchEntity(CompanionError):
+    status = 404
+
+
+class PackedPolicyTooLarge(CompanionError): ...
+
+
+class PolicyNotAttachable(CompanionError): ...
+
+
+class RegionDisabledException(CompanionError):
+    status = 403
+
+
+class UnmodifiableEntity(CompanionError): ...
 
 
 class CommonError(ServiceError):

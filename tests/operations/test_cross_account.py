@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.errors import ServiceError
-from strongroom.operations.stored_policies import parse_stored
+from strongroom.policy.stored import parse_stored
 from support.deployment import VALUE, token
 from support.kms_keys import create_key, key_of_version
 from support.refusals import SECRET_NOT_FOUND, Refusal, access_denied, refusal
@@ -253,7 +254,7 @@ def test_a_stored_policy_that_cannot_be_read_denies_everybody_and_says_so_in_the
     arn = deployment.create("app/db")
 
     def spoil(tx):
-        tx.put_policy(tx.find_secret(deployment.account_id, deployment.region, "app/db"), "default", "{ spoiled")
+        tx.put_policy(tx.find_secret(deployment.account_id, deployment.region, "app/db"), "default", StoredPolicy("{ spoiled"))
 
     deployment.node.storage.write(spoil)
     parse_stored.cache_clear()  # another test's reading of the same text would be remembered

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from strongroom.domain.principal import Principal
 from strongroom.errors import MalformedPolicyDocumentException
-from strongroom.policy.conditions import compile_condition, find_operator, matches
-from strongroom.policy.decision import decide_resource
+from strongroom.policy.access_request import AccessRequest
+from strongroom.policy.callers import names_of
+from strongroom.policy.conditions import Context, compile_condition, find_operator, matches
+from strongroom.policy.decision import Policies, decide
 from strongroom.policy.document import Policy, PolicyKind, parse_policy
 from strongroom.policy.evaluate import Decision
 from strongroom.policy.matching import parse_arn_pattern, parse_glob, parse_template
@@ -98,14 +100,9 @@ def policy(written: list[dict[str, Any]]) -> Policy:
 def decision(request: dict[str, Any], *written: list[dict[str, Any]]) -> Decision:
     caller = request["principal"]
     policies = [policy(each) for each in written if each]
-    return decide_resource(
-        caller,
-        action=request["action"],
-        resource_arn=request["resource_arn"],
-        context=request["context"],
-        policies=policies,
-        role_arn=ROLE if caller is SESSION else None,
-    )
+    names = names_of(caller, role_arn=ROLE if caller is SESSION else None)
+    asked = AccessRequest(names, request["action"], request["resource_arn"], Context(request["context"]))
+    return decide(asked, Policies(resource=policies))
 
 
 @given(REQUESTS, LISTS, DENIES)

@@ -7,6 +7,7 @@ import string
 from dataclasses import replace
 from datetime import UTC, datetime
 from unittest.mock import patch
+from urllib.parse import unquote_to_bytes, urlencode
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -15,9 +16,12 @@ from botocore.credentials import Credentials
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from strongroom.authn.authorization_header import parse_authorization
 from strongroom.authn.credentials import AccessKey, SecretAccessKey
-from strongroom.authn.sigv4 import SignedRequest, Verifier
+from strongroom.authn.presigned import MAX_AGE
+from strongroom.authn.sigv4 import Verifier
 from strongroom.errors import CommonError
+from support.sigv4_requests import SignedRequest, finding, presigned
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -44,8 +48,16 @@ def signed_by_botocore(*, body, headers, path="/", with_payload_hash=False):
     return SignedRequest("POST", path.encode(), b"", [(b"host", b"127.0.0.1:8200"), *unsigned, *arrived], body)
 
 
+OF_EVERY_REQUEST = {b"host", b"x-amz-date", b"x-amz-target", b"content-type"}
+
+
+def signed_headers(request):
+    text = dict(request.headers)[b"authorization"].decode()
+    return parse_authorization(text, is_dated=True)[0].signed
+
+
 def verify(request, verifier=SHARED):
-    return verifier.verify(request, {KEY.access_key_id: KEY}.get, NOW)
+    return verifier.verify(request, finding({KEY.access_key_id: KEY}), NOW)
 
 
 @given(
@@ -58,7 +70,7 @@ def test_what_botocore_signs_is_accepted(body, headers, with_payload_hash):
     request = signed_by_botocore(body=body, headers=headers, with_payload_hash=with_payload_hash)
     verified = verify(request)
     assert verified.access_key is KEY
-    assert verified.signed_headers >= headers.keys() | {"host", "x-amz-date", "x-amz-target", "content-type"}
+    assert signed_headers(request) >= {name.encode() for name in headers} | OF_EVERY_REQUEST
 
 
 @given(paths)
@@ -78,7 +90,7 @@ def with_byte_changed(value, position, byte):
 visible_bytes = st.sampled_from(VISIBLE).map(str.encode)
 positions = st.integers(min_value=0, max_value=10_000)
 ORIGINAL = signed_by_botocore(body=b'{"SecretId":"db","SecretString":"hunter2"}', headers={"x-my-header": "value"})
-SIGNED = [name for name, _ in ORIGINAL.headers if name.decode() in verify(ORIGINAL).signed_headers]
+SIGNED = [name for name, _ in ORIGINAL.headers if name in signed_headers(ORIGINAL)]
 
 
 def refuse(request):
@@ -136,3 +148,45 @@ def test_authorization_with_a_byte_changed_is_refused(position, byte):
     value = dict(ORIGINAL.headers)[b"authorization"]
     assume(value[position % len(value) : position % len(value) + 1] != b",")
     refuse(with_header_byte_changed(b"authorization", position, byte))
+
+
+# Presigned requests
+
+STS = Verifier(service="sts", presigned_age=MAX_AGE)
+PRESIGNED = presigned(headers=[(b"host", b"127.0.0.1:8200"), (b"x-k8s-aws-id", b"cluster")], signed="host;x-k8s-aws-id")
+PARAMETERS = ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature", "Security-Token")
+
+
+def meaning(query):
+    pairs = (parameter.partition(b"=") for parameter in query.split(b"&") if parameter)
+    return sorted((unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in pairs)
+
+
+@given(position=positions, byte=visible_bytes)
+def test_presigned_query_with_a_byte_changed_is_refused(position, byte):
+    query = with_byte_changed(PRESIGNED.query_string, position, byte)
+    assume(meaning(query) != meaning(PRESIGNED.query_string))
+    for verifier in (STS, Verifier(service="sts", presigned_age=MAX_AGE)):
+        assert verify(PRESIGNED, STS).access_key is KEY
+        with pytest.raises(CommonError):
+            verify(replace(PRESIGNED, query_string=query), verifier)
+
+
+@given(header=st.sampled_from([b"host", b"x-k8s-aws-id"]), position=positions, byte=visible_bytes)
+def test_presigned_request_with_a_byte_of_a_signed_header_changed_is_refused(header, position, byte):
+    headers = [
+        (name, with_byte_changed(value, position, byte) if name == header else value)
+        for name, value in PRESIGNED.headers
+    ]
+    with pytest.raises(CommonError):
+        verify(replace(PRESIGNED, headers=headers), STS)
+
+
+@given(
+    parameters=st.dictionaries(st.sampled_from(PARAMETERS), st.text(max_size=30)),
+    more=st.binary(max_size=20),
+)
+def test_any_query_string_is_refused_in_an_orderly_way(parameters, more):
+    query = urlencode({f"X-Amz-{name}": value for name, value in parameters.items()}).encode() + b"&" + more
+    with pytest.raises(CommonError):
+        verify(replace(PRESIGNED, query_string=query), STS)

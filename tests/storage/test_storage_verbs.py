@@ -11,6 +11,7 @@ import pytest
 from strongroom.domain.kms_key import KeyState
 from strongroom.domain.listing import SortBy
 from strongroom.domain.replication import Replica, ReplicaStatus
+from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.schedule import RotationRules
 from strongroom.domain.secret import RotationSettings, SealedValue, Tag
 from strongroom.domain.secret_value import ValueKind
@@ -57,6 +58,7 @@ EVERYTHING = make_secret(
     created_at=datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
     last_changed_at=datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
 )
+IDS = ((f"arn:aws:iam::{ACCOUNT_ID}:user/alice", "AIDAALICE"),)
 BARE = make_secret(name="bare")
 REPLICA = Replica(PRIMARY_ARN, None, ReplicaStatus.IN_SYNC)
 
@@ -239,13 +241,13 @@ def test_policies_are_found_again_byte_for_byte_replaced_and_deleted(storage):
     def put(tx: Transaction) -> None:
         for secret in (one, other):
             for name in ("default", "cross-account-replication"):
-                tx.put_policy(secret, name, f"{name} {UNICODE}")
+                tx.put_policy(secret, name, StoredPolicy(f"{name} {UNICODE}", IDS))
 
     storage.write(put)
-    both = {name: f"{name} {UNICODE}" for name in ("default", "cross-account-replication")}
+    both = {name: StoredPolicy(f"{name} {UNICODE}", IDS) for name in ("default", "cross-account-replication")}
     assert storage.read(lambda tx: tx.policies(one)) == both
-    storage.write(lambda tx: tx.put_policy(one, "default", "x" * 20_480))
-    assert storage.read(lambda tx: tx.policies(one)) == both | {"default": "x" * 20_480}
+    storage.write(lambda tx: tx.put_policy(one, "default", StoredPolicy("x" * 20_480)))
+    assert storage.read(lambda tx: tx.policies(one)) == both | {"default": StoredPolicy("x" * 20_480)}
     storage.write(lambda tx: tx.delete_policy(one, "default"))
     assert storage.read(lambda tx: tx.policies(one).keys()) == {"cross-account-replication"}
     storage.write(lambda tx: tx.delete_policies(one))
@@ -343,7 +345,7 @@ BROKEN_RULES = {
         tx.delete_secret(make_secret()),
     ),
     "a replica of no secret": lambda tx: tx.put_replica(make_secret(), REPLICA),
-    "a policy of no secret": lambda tx: tx.put_policy(make_secret(), "default", "{}"),
+    "a policy of no secret": lambda tx: tx.put_policy(make_secret(), "default", StoredPolicy("{}")),
     "a secret deleted from under its replicas": lambda tx: (
         tx.insert_secret(make_secret()),
         tx.put_replica(make_secret(), REPLICA),
@@ -373,7 +375,7 @@ CHANGES = {
     "put_stages": lambda tx: tx.put_stages(BARE, {}, {"A": "v"}),
     "put_replica": lambda tx: tx.put_replica(BARE, REPLICA),
     "delete_replica": lambda tx: tx.delete_replica(BARE.arn, REPLICA.arn),
-    "put_policy": lambda tx: tx.put_policy(BARE, "default", "{}"),
+    "put_policy": lambda tx: tx.put_policy(BARE, "default", StoredPolicy("{}")),
     "delete_policy": lambda tx: tx.delete_policy(BARE, "default"),
     "delete_policies": lambda tx: tx.delete_policies(BARE),
     "insert_kms_key": lambda tx: tx.insert_kms_key(make_kms_key(), WrappedKey(1, b"", "1")),

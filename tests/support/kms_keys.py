@@ -13,7 +13,7 @@ def create_key(deployment: Deployment, *aliases: str, manager: KeyManager = KeyM
     """Create a key in the deployment's account and region, with aliases if any are given."""
 
     def work(tx: Transaction) -> KmsKey:
-        key = deployment.node.service.vault.create_key(
+        key = deployment.node.service.around.vault.create_key(
             tx,
             account_id=deployment.account_id,
             region=deployment.region,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -17,7 +20,7 @@ from strongroom.authn.canonical_request import (
     string_to_sign,
 )
 from strongroom.authn.credentials import AccessKey, SecretAccessKey
-from strongroom.authn.sigv4 import SignedRequest, Verifier
+from strongroom.authn.sigv4 import Verifier
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 KEY = AccessKey("AKIAIOSFODNN7EXAMPLE", SecretAccessKey("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"))
@@ -49,6 +52,17 @@ HEADERS = (
 SIGNED = "content-type;host;x-amz-date;x-amz-target"
 TOKEN_SIGNED = "content-type;host;x-amz-date;x-amz-security-token;x-amz-target"
 TEMPLATE = "AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={signed}, Signature={signature}"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A `Signable`, and nothing more."""
+
+    method: str
+    raw_path: bytes
+    query_string: bytes
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
 
 
 def changed(headers, **changes: bytes | None):
@@ -89,8 +103,13 @@ def request(
     return SignedRequest(method, path, query, [*headers, (b"authorization", authorization.encode())], body)
 
 
+def finding(keys):
+    """Return what finds a key among these, whatever token comes along."""
+    return lambda access_key_id, _session_token: keys.get(access_key_id)
+
+
 def verify(signed_request, *, verifier=None, keys=KEYS, now=NOW):
-    return (verifier or Verifier(service="secretsmanager")).verify(signed_request, keys.get, now)
+    return (verifier or Verifier(service="secretsmanager")).verify(signed_request, finding(keys), now)
 
 
 def refused(error, message, signed_request, **arguments: Any):
@@ -98,3 +117,53 @@ def refused(error, message, signed_request, **arguments: Any):
         verify(signed_request, **arguments)
     assert type(caught.value) is error
     assert caught.value.message == message
+
+
+STS_SCOPE = "20261120/eu-west-1/sts/aws4_request"
+PRESIGNED_HEADERS = ((b"host", b"sts.example:8200"), (b"user-agent", b"Go-http-client/1.1"))
+
+
+def presigned(
+    *,
+    headers=PRESIGNED_HEADERS,
+    key=KEY,
+    signed="host",
+    more=b"Action=GetCallerIdentity&Version=2011-06-15",
+    method="GET",
+    path=b"/",
+    body=b"",
+    **changes: str | None,
+):
+    """Return a presigned request with a signature that is right for what it says about itself.
+
+    `changes` replace parameters, or (None) leave them out: Expires="60" stands for X-Amz-Expires.
+    """
+    usual = {
+        "Algorithm": "AWS4-HMAC-SHA256",
+        "Credential": f"{key.access_key_id}/{STS_SCOPE}",
+        "Date": "20261120T120000Z",
+        "Expires": "3600",
+        "SignedHeaders": signed,
+        "Security-Token": key.session_token,
+    }
+    signature = changes.pop("Signature", "")
+    parameters = {
+        f"X-Amz-{name.replace('_', '-')}": value for name, value in (usual | changes).items() if value is not None
+    }
+    query = more + b"&" + urlencode(parameters, quote_via=quote, safe="").encode()
+    scope = parameters.get("X-Amz-Credential", STS_SCOPE).partition("/")[2]
+    names = tuple(name.encode() for name in parameters.get("X-Amz-SignedHeaders", "host").split(";"))
+    canonical = canonical_request(
+        method,
+        canonical_uri(path),
+        canonical_query(query),
+        dict.fromkeys(names, b"") | joined_headers(headers),
+        names,
+        hashlib.sha256(body).hexdigest(),
+    )
+    signing_key = key.secret_access_key.signing_key(*[*scope.split("/"), "", ""][:3])
+    to_sign = string_to_sign(parameters.get("X-Amz-Date", ""), scope, canonical)
+    if signature is not None:
+        signature = signature or hmac.digest(signing_key, to_sign, "sha256").hex()
+        query += b"&X-Amz-Signature=" + signature.encode()
+    return SignedRequest(method, path, query, list(headers), body)

@@ -27,7 +27,10 @@ _REGION: Final = re.compile(r"[a-z0-9-]+")
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """The header without its signature, so that it is the same for many requests."""
+    """The header without its signature, so that it is the same for many requests.
+
+    A presigned request says the same in its query string.
+    """
 
     algorithm: str
     credential: str
@@ -36,7 +39,6 @@ class Authorization:
     is_region_valid: bool
     signed_headers: tuple[bytes, ...]
     signed: frozenset[bytes]
-    signed_names: frozenset[str]
     is_list_well_formed: bool
 
 
@@ -52,20 +54,23 @@ def parse_authorization(text: str, *, is_dated: bool) -> tuple[Authorization, st
         faults.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
     if faults:
         raise IncompleteSignatureException(" ".join((*faults, f"Authorization={algorithm}")))
-    elements = tuple(parts["Credential"].split("/"))
-    names = parts["SignedHeaders"].split(";")
-    authorization = Authorization(
+    return authorization_of(algorithm, parts["Credential"], parts["SignedHeaders"]), parts["Signature"]
+
+
+def authorization_of(algorithm: str, credential: str, signed_headers: str) -> Authorization:
+    """Return what these parts say, wherever in the request they stand."""
+    elements = tuple(credential.split("/"))
+    names = signed_headers.split(";")
+    return Authorization(
         algorithm=algorithm,
-        credential=parts["Credential"],
+        credential=credential,
         elements=elements,
         scope="/".join(elements[1:]),
         is_region_valid=len(elements) == CREDENTIAL_ELEMENTS and _REGION.fullmatch(elements[2]) is not None,
         signed_headers=tuple(name.encode() for name in names),
         signed=frozenset(name.encode() for name in names),
-        signed_names=frozenset(names),
         is_list_well_formed="" not in names and names == sorted({name.lower() for name in names}),
     )
-    return authorization, parts["Signature"]
 
 
 def _parse_parts(text: str) -> tuple[str, dict[str, str]]:

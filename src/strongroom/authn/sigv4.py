@@ -1,15 +1,18 @@
 """Signature Version 4: proof that a request was made by the holder of an access key.
 
+The signature stands in the Authorization header or, where the service takes presigned requests, in the query
+string (what is different then: `presigned`). One function decides which; it cannot be both.
+
 The checks and their order (AWS's, as recorded for services of the JSON protocol; texts to the letter):
 
  1. a security header stands once; Authorization, dates, token and target are ASCII    IncompleteSignature
  2. not both X-Amz-Algorithm in the query string and Authorization                        InvalidSignature
- 3. an Authorization header that begins with AWS4-                              MissingAuthenticationToken
+ 3. an Authorization header that begins with AWS4-, or a presigned request      MissingAuthenticationToken
  4. it consists of key=value parts, each once; none missing; a date is there           IncompleteSignature
  5. the date is in ISO 8601's basic format (a Date header: also RFC 9110's)            IncompleteSignature
- 6. the date is within the skew, to the second                                            InvalidSignature
- 7. SignedHeaders is lower-case, sorted, unique, and names what the server acts upon:
-    host, the date, content-type and every x-amz-* header; nothing that was not sent      InvalidSignature
+ 6. the date is within the skew, to the second; a presigned request may be older          InvalidSignature
+ 7. SignedHeaders is lower-case, sorted, unique, and names what a server acts upon: host, the date,
+    content-type, every x-amz-* and x-k8s-* header; nothing that was not sent             InvalidSignature
  8. the algorithm is AWS4-HMAC-SHA256; the credential has five elements                IncompleteSignature
  9. the scope names a region, this service, aws4_request and the request's own day        InvalidSignature
 10. the access key is known                                                             UnrecognizedClient
@@ -27,10 +30,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
-from urllib.parse import unquote_to_bytes
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -51,6 +54,7 @@ from strongroom.authn.canonical_request import (
     string_to_sign,
 )
 from strongroom.authn.credentials import Credentials, SecretAccessKey
+from strongroom.authn.presigned import is_presigned, parse_presigned, require_bare_get
 from strongroom.errors import (
     ExpiredTokenException,
     IncompleteSignatureException,
@@ -60,7 +64,7 @@ from strongroom.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 DEFAULT_SKEW: Final = timedelta(minutes=5)
 MAX_AUTHORIZATION_BYTES: Final = 4_096
@@ -69,6 +73,9 @@ SIGNATURE_LENGTH: Final = 64
 MAX_DATE_SHOWN: Final = 64
 
 _CONDITIONAL: Final = frozenset({b"content-type", b"date"})
+_ALWAYS_SIGNED: Final = (b"x-amz-", b"x-k8s-")
+"""Beginnings of names; x-k8s-aws-id names the cluster that a proof is for."""
+
 _ONCE: Final = frozenset({b"authorization", b"content-length", b"content-type", b"date", b"host"})
 _ASCII_ONLY: Final = (b"authorization", b"x-amz-date", b"x-amz-target", b"x-amz-security-token", b"date")
 _BASIC_FORMAT: Final = "%Y%m%dT%H%M%SZ"
@@ -97,29 +104,36 @@ class Signable(Protocol):
     def body(self) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
-class SignedRequest:
-    """A `Signable`, and nothing more."""
-
-    method: str
-    raw_path: bytes
-    query_string: bytes
-    headers: Sequence[tuple[bytes, bytes]]
-    body: bytes
-
-
 K = TypeVar("K", bound=Credentials)
 
 
+FindKey: TypeAlias = Callable[[str, str | None], K | None]
+
+
 class Verified(msgspec.Struct, Generic[K], frozen=True):
-    """Who signed a request, and for what."""
+    """Who signed a request, and for which region."""
 
     access_key: K
     region: str
-    service: str
-    date: str
-    signed_headers: frozenset[str]
-    request_time: datetime
+
+
+class _Form(Enum):
+    """Where a signature stands."""
+
+    HEADER = "the Authorization header"
+    QUERY = "the query string"
+
+
+class _Claim(msgspec.Struct, frozen=True):
+    """What a request says about its own signature, in either form; its date is current."""
+
+    form: _Form
+    authorization: Authorization
+    signature: str
+    timestamp: str
+    token: bytes | None
+    new_prefix: str | None = None
+    """The Authorization header up to the signature, if it is worth remembering."""
 
 
 class Verifier:
@@ -127,57 +141,88 @@ class Verifier:
 
     `fixed_content_type` is the one content type the endpoint serves, if it serves only one. A request may
     leave that one unsigned, as AWS's PHP client does: changed under way, it would be refused.
+    `presigned_age` is how old a presigned request may be; without it none is accepted.
     """
 
     def __init__(
-        self, *, service: str, skew: timedelta = DEFAULT_SKEW, fixed_content_type: bytes | None = None
+        self,
+        *,
+        service: str,
+        skew: timedelta = DEFAULT_SKEW,
+        fixed_content_type: bytes | None = None,
+        presigned_age: timedelta | None = None,
     ) -> None:
         self._service = service
         self._skew = skew
         self._fixed_content_type = fixed_content_type
-        # Request times are whole seconds, and an age counts in whole seconds as well: 300.9 s are 300 s.
-        self._too_old = skew + timedelta(seconds=1)
-        self._too_new = -skew
+        self._presigned_age = presigned_age
         self._signing_keys: BoundedCache[tuple[str, int, str, str, str], bytes] = BoundedCache(CACHE_ENTRIES)
         self._authorizations: BoundedCache[str, Authorization] = BoundedCache(CACHE_ENTRIES)
 
-    def verify(self, request: Signable, find_key: Callable[[str], K | None], now: datetime) -> Verified[K]:
+    def verify(self, request: Signable, find_key: FindKey[K], now: datetime) -> Verified[K]:
         """Return who made the request, or raise the answer to give.
 
-        `find_key` returns the active access key of an id, or None; it is asked once.
+        `find_key` returns the active access key of an id, or None; it is asked once. It is told the session
+        token that the request claims, which is not proven yet.
         """
         headers = _read_headers(request.headers)
-        text = _require_authorization(headers, request.query_string)
-        is_dated = b"x-amz-date" in headers or b"date" in headers
-        authorization, signature, new_prefix = self._parse(text, is_dated=is_dated)
-        timestamp, request_time = _parse_request_time(headers)
-        self._require_current(timestamp, request_time, now)
-        self._require_signed_headers(headers, authorization)
-        self._require_scope(authorization, timestamp)
-        access_key_id, date, region, service, _ = authorization.elements
-        access_key = find_key(access_key_id)
+        claim = self._claim(request, headers, now)
+        self._require_signed_headers(headers, claim)
+        self._require_scope(claim.authorization, claim.timestamp)
+        access_key_id, date, region, service, _ = claim.authorization.elements
+        access_key = find_key(access_key_id, None if claim.token is None else claim.token.decode("ascii"))
         payload_hash = hashlib.sha256(request.body).hexdigest()
-        to_sign = _string_to_sign(request, headers, authorization, timestamp, payload_hash)
+        to_sign = _string_to_sign(request, headers, claim, payload_hash)
         if access_key is None:
             # The same work as for a known key, so that the time of the answer tells nothing more.
             hmac.digest(_NOBODY.signing_key(date, region, service), to_sign, "sha256")
             raise UnrecognizedClientException(_INVALID_TOKEN)
         _require_payload_hash(headers, payload_hash)
-        self._require_signature(access_key, authorization, to_sign, signature)
-        if new_prefix is not None:
-            self._authorizations.keep(new_prefix, authorization)
-        _require_session(access_key, headers.get(b"x-amz-security-token"), now)
-        return Verified(access_key, region, service, date, authorization.signed_names, request_time)
+        self._require_signature(access_key, claim, to_sign)
+        if claim.new_prefix is not None:
+            self._authorizations.keep(claim.new_prefix, claim.authorization)
+        _require_session(access_key, claim.token, now)
+        return Verified(access_key, region)
 
-    def _require_signature(
-        self, access_key: Credentials, authorization: Authorization, to_sign: bytes, signature: str
-    ) -> None:
-        _, date, region, service, _ = authorization.elements
+    def _claim(self, request: Signable, headers: Mapping[bytes, bytes], now: datetime) -> _Claim:
+        match _form_of(headers, request.query_string):
+            case _Form.HEADER:
+                return self._header_claim(headers, now)
+            case _Form.QUERY if self._presigned_age is not None:
+                return self._query_claim(request, headers, now, self._presigned_age)
+            case _:
+                raise MissingAuthenticationTokenException("Missing Authentication Token")
+
+    def _header_claim(self, headers: Mapping[bytes, bytes], now: datetime) -> _Claim:
+        text = headers[b"authorization"].decode("ascii").strip(" ")
+        if len(text) > MAX_AUTHORIZATION_BYTES:
+            raise IncompleteSignatureException(f"'Authorization' must not exceed {MAX_AUTHORIZATION_BYTES} bytes.")
+        amz_date = headers.get(b"x-amz-date")
+        date = headers.get(b"date") if amz_date is None else amz_date
+        authorization, signature, new_prefix = self._parse(text, is_dated=date is not None)
+        timestamp, request_time = _parse_request_time(date or b"", is_iso_only=amz_date is not None)
+        self._require_current(timestamp, request_time, now, self._skew)
+        token = headers.get(b"x-amz-security-token")
+        token = None if token is None else token.strip()
+        return _Claim(_Form.HEADER, authorization, signature, timestamp, token, new_prefix)
+
+    def _query_claim(
+        self, request: Signable, headers: Mapping[bytes, bytes], now: datetime, oldest: timedelta
+    ) -> _Claim:
+        presigned = parse_presigned(request.query_string)
+        require_bare_get(request.method, headers, request.body)
+        timestamp, request_time = _parse_request_time(presigned.date.encode(), is_iso_only=True)
+        self._require_current(timestamp, request_time, now, oldest)
+        presigned.require_unexpired(request_time, now)
+        return _Claim(_Form.QUERY, presigned.authorization, presigned.signature, timestamp, presigned.token)
+
+    def _require_signature(self, access_key: Credentials, claim: _Claim, to_sign: bytes) -> None:
+        _, date, region, service, _ = claim.authorization.elements
         cache_key = (access_key.access_key_id, access_key.revision, date, region, service)
         known = self._signing_keys.find(cache_key)
         signing_key = known or access_key.secret_access_key.signing_key(date, region, service)
         expected = hmac.digest(signing_key, to_sign, "sha256").hex()
-        if not hmac.compare_digest(expected.encode(), signature.encode()):
+        if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
             raise InvalidSignatureException(_MISMATCH)
         if known is None:
             self._signing_keys.keep(cache_key, signing_key)
@@ -192,36 +237,35 @@ class Verifier:
         parsed, signature = parse_authorization(text, is_dated=is_dated)
         return parsed, signature, prefix if prefix.endswith((" Signature=", ",Signature=")) else None
 
-    def _require_current(self, timestamp: str, request_time: datetime, now: datetime) -> None:
+    def _require_current(self, timestamp: str, request_time: datetime, now: datetime, oldest: timedelta) -> None:
         age = now - request_time
-        if self._too_new <= age < self._too_old:
-            return
-        minutes = self._skew // timedelta(minutes=1)
-        if age >= self._too_old:
+        # Request times are whole seconds, and an age counts in whole seconds as well: 300.9 s are 300 s.
+        if age >= oldest + timedelta(seconds=1):
             raise InvalidSignatureException(
-                f"Signature expired: {timestamp} is now earlier than {_basic_format(now - self._skew)} "
-                f"({_basic_format(now)} - {minutes} min.)"
+                f"Signature expired: {timestamp} is now earlier than {_basic_format(now - oldest)} "
+                f"({_basic_format(now)} - {oldest // timedelta(minutes=1)} min.)"
             )
-        raise InvalidSignatureException(
-            f"Signature not yet current: {timestamp} is still later than {_basic_format(now + self._skew)} "
-            f"({_basic_format(now)} + {minutes} min.)"
-        )
+        if age < -self._skew:
+            raise InvalidSignatureException(
+                f"Signature not yet current: {timestamp} is still later than {_basic_format(now + self._skew)} "
+                f"({_basic_format(now)} + {self._skew // timedelta(minutes=1)} min.)"
+            )
 
-    def _require_signed_headers(self, headers: Mapping[bytes, bytes], authorization: Authorization) -> None:
-        signed = authorization.signed
-        if not authorization.is_list_well_formed:
+    def _require_signed_headers(self, headers: Mapping[bytes, bytes], claim: _Claim) -> None:
+        signed = claim.authorization.signed
+        if not claim.authorization.is_list_well_formed:
             raise InvalidSignatureException("'SignedHeaders' must be in lower case, sorted and without repetition.")
         if b"host" not in signed:
             raise InvalidSignatureException(_unsigned("Host' or ':authority"))
         for name in headers:
-            if name not in signed and (name in _CONDITIONAL or name.startswith(b"x-amz-")):
-                self._require_may_be_unsigned(name, headers)
+            if name not in signed and (name in _CONDITIONAL or name.startswith(_ALWAYS_SIGNED)):
+                self._require_may_be_unsigned(name, headers, claim.form)
         if not signed <= headers.keys():
-            absent = next(name for name in authorization.signed_headers if name not in headers)
+            absent = next(name for name in claim.authorization.signed_headers if name not in headers)
             raise InvalidSignatureException(f"'{_title(absent)}' is a 'SignedHeader' but not part of the request.")
 
-    def _require_may_be_unsigned(self, name: bytes, headers: Mapping[bytes, bytes]) -> None:
-        is_unread_date = name == b"date" and b"x-amz-date" in headers
+    def _require_may_be_unsigned(self, name: bytes, headers: Mapping[bytes, bytes], form: _Form) -> None:
+        is_unread_date = name == b"date" and (form is _Form.QUERY or b"x-amz-date" in headers)
         is_fixed_type = name == b"content-type" and headers[name].strip() == self._fixed_content_type
         if not (is_unread_date or is_fixed_type):
             raise InvalidSignatureException(_unsigned(_title(name)))
@@ -268,34 +312,32 @@ def _require_once(pairs: Sequence[tuple[bytes, bytes]]) -> None:
     seen: set[bytes] = set()
     for name, _ in pairs:
         # One reader takes the first, another the last: the one that is signed need not be the one obeyed.
-        if name in seen and (name in _ONCE or name.startswith(b"x-amz-")):
+        if name in seen and (name in _ONCE or name.startswith(_ALWAYS_SIGNED)):
             raise IncompleteSignatureException(f"'{_title(name)}' must not be repeated.")
         seen.add(name)
 
 
-def _require_authorization(headers: Mapping[bytes, bytes], query_string: bytes) -> str:
-    value = headers.get(b"authorization")
-    if value is not None and query_string and _is_presigned(query_string):
+def _form_of(headers: Mapping[bytes, bytes], query_string: bytes) -> _Form | None:
+    """Return where the signature of a request stands, None if it has none. This alone decides it.
+
+    Raises:
+        InvalidSignatureException: there are two.
+    """
+    authorization = headers.get(b"authorization")
+    is_in_query = bool(query_string) and is_presigned(query_string)
+    if authorization is not None and is_in_query:
         raise InvalidSignatureException(
             "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
         )
-    text = "" if value is None else value.decode("ascii").strip(" ")
-    if not text.startswith(SCHEME_PREFIX):
-        raise MissingAuthenticationTokenException("Missing Authentication Token")
-    if len(text) > MAX_AUTHORIZATION_BYTES:
-        raise IncompleteSignatureException(f"'Authorization' must not exceed {MAX_AUTHORIZATION_BYTES} bytes.")
-    return text
+    if is_in_query:
+        return _Form.QUERY
+    is_in_header = authorization is not None and authorization.strip(b" ").startswith(SCHEME_PREFIX.encode())
+    return _Form.HEADER if is_in_header else None
 
 
-def _is_presigned(query_string: bytes) -> bool:
-    names = (parameter.partition(b"=")[0] for parameter in query_string.split(b"&"))
-    return any(unquote_to_bytes(name) == b"X-Amz-Algorithm" for name in names)
-
-
-def _parse_request_time(headers: Mapping[bytes, bytes]) -> tuple[str, datetime]:
+def _parse_request_time(date: bytes, *, is_iso_only: bool) -> tuple[str, datetime]:
     """Return the request's instant as it is signed, and as an instant."""
-    amz_date = headers.get(b"x-amz-date")
-    text = (headers[b"date"] if amz_date is None else amz_date).decode("ascii").strip(" ")
+    text = date.decode("ascii").strip(" ")
     try:
         # fromisoformat knows many more forms; this one has its letters here and digits elsewhere.
         if (
@@ -305,7 +347,7 @@ def _parse_request_time(headers: Mapping[bytes, bytes]) -> tuple[str, datetime]:
             and (text[:8] + text[9:15]).isdigit()
         ):
             return text, datetime.fromisoformat(text)
-        if amz_date is None:
+        if not is_iso_only:
             request_time = datetime.strptime(text, _HTTP_DATE).replace(tzinfo=UTC)
             return _basic_format(request_time), request_time
     except ValueError:
@@ -319,16 +361,12 @@ def _basic_format(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime(_BASIC_FORMAT)
 
 
-def _string_to_sign(
-    request: Signable,
-    headers: Mapping[bytes, bytes],
-    authorization: Authorization,
-    timestamp: str,
-    payload_hash: str,
-) -> bytes:
-    uri, query = canonical_uri(request.raw_path), canonical_query(request.query_string)
-    canonical = canonical_request(request.method, uri, query, headers, authorization.signed_headers, payload_hash)
-    return string_to_sign(timestamp, authorization.scope, canonical)
+def _string_to_sign(request: Signable, headers: Mapping[bytes, bytes], claim: _Claim, payload_hash: str) -> bytes:
+    uri = canonical_uri(request.raw_path)
+    query = canonical_query(request.query_string, presigned=claim.form is _Form.QUERY)
+    signed_headers = claim.authorization.signed_headers
+    canonical = canonical_request(request.method, uri, query, headers, signed_headers, payload_hash)
+    return string_to_sign(claim.timestamp, claim.authorization.scope, canonical)
 
 
 def _require_payload_hash(headers: Mapping[bytes, bytes], payload_hash: str) -> None:
@@ -341,7 +379,7 @@ def _require_session(access_key: Credentials, token: bytes | None, now: datetime
     own = access_key.session_token
     if own is None and token is None:
         return
-    if own is None or token is None or not hmac.compare_digest(own.encode(), token.strip()):
+    if own is None or token is None or not hmac.compare_digest(own.encode(), token):
         raise UnrecognizedClientException(_INVALID_TOKEN)
     if access_key.expiration is not None and now >= access_key.expiration:
         raise ExpiredTokenException("The security token included in the request is expired")

@@ -180,5 +180,3 @@ def _request_keys(request: Request) -> Iterator[tuple[str, str | list[str]]]:
         yield f"aws:RequestTag/{tag.key}", tag.value or ""
     if keys := [tag.key or "" for tag in tags] + list(getattr(request, "tag_keys", None) or ()):
         yield "aws:TagKeys", keys
-
-

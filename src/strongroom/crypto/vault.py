@@ -82,6 +82,14 @@ class Vault:
         key = _find_key(tx, reference)
         return reference.alias == DEFAULT_ALIAS if key is None else key.manager is KeyManager.AWS
 
+    @staticmethod
+    def find_key(tx: Transaction, kms_key_id: str, *, account_id: str, region: str) -> KmsKey | None:
+        """Return the key that a text names, None for no key and for no name of one."""
+        try:
+            return _find_key(tx, kms_key.parse_reference(kms_key_id, account_id=account_id, region=region))
+        except InvalidParameterException:
+            return None
+
     def create_key(
         self, tx: Transaction, *, account_id: str, region: str, now: datetime, manager: KeyManager, description: str
     ) -> KmsKey:

@@ -6,7 +6,7 @@ compares them with the service model. A member without a value is absent from an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar
@@ -90,6 +90,10 @@ class Operation(Generic[RequestT]):
         on_replica: whether the operation is allowed on a replica secret.
         mutates: whether the handler changes something.
         validate: checks that need only the request; they come before authorization and existence.
+        condition_keys: keys that policies may ask about and the request fills, besides those of every request and
+            of the secret (AWS's service authorization reference); `aws:RequestTag` stands for one key per tag.
+        further_actions: gives what else the caller must be allowed for this request, on the same resource.
+        creates: whether the secret's name is given by the request, so that it has no ARN before.
         handler: does the work in an open transaction.
         shown_request: members of the input (Python names) that the audit record may hold.
         shown_response: the same for the output; reading operations show none.
@@ -106,6 +110,9 @@ class Operation(Generic[RequestT]):
     on_replica: OnReplica
     mutates: bool
     validate: Callable[[RequestT], None] | None
+    condition_keys: tuple[str, ...]
+    further_actions: Callable[[RequestT], Iterable[str]] | None
+    creates: bool
     handler: Callable[[Call, RequestT], Response | None]
     shown_request: tuple[str, ...]
     shown_response: tuple[str, ...]

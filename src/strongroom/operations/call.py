@@ -11,15 +11,18 @@ import msgspec
 
 from strongroom import ids
 from strongroom.audit.record import service_event
+from strongroom.authorization import Authorizer
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.vault import Vault
 from strongroom.domain import deletion, kms_key, quotas, rotation, staging
+from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.principal import Principal
 from strongroom.domain.quotas import Quotas
 from strongroom.domain.replication import Replica, ReplicaStatus
 from strongroom.domain.secret import SealedValue, Secret, Version, touched
 from strongroom.domain.secret_value import SecretValue
 from strongroom.entropy import Entropy
+from strongroom.operations import key_use
 from strongroom.operations.secret_room import SecretRoom
 from strongroom.rotators.base import Rotators
 from strongroom.storage.base import Job, Transaction
@@ -34,9 +37,10 @@ class Call(msgspec.Struct, frozen=True):
 
     `perform(operation, request)` makes a further call in the same transaction, by the same caller, through
     the same checks and with a record of its own. `require_allowed(action, secret)` refuses the call unless
-    its caller may do something more, such as `secretsmanager:GetSecretValue`, to a secret. `regions` are
-    those a secret may be replicated to. `may_recall(respond)` says that `respond()` gives the same answer to
-    the same question for as long as nothing is committed and the day lasts.
+    its caller may do something more, such as `secretsmanager:GetSecretValue`, to a secret. `arn` is what
+    policies were asked about, also that of a secret which the call is about to make. `regions` are those a
+    secret may be replicated to. `may_recall(respond)` says that `respond()` gives the same answer to the
+    same question for as long as nothing is committed and the day lasts.
     """
 
     principal: Principal
@@ -52,6 +56,8 @@ class Call(msgspec.Struct, frozen=True):
     quotas: Quotas
     room: SecretRoom
     found: Secret | None
+    arn: str
+    authorizer: Authorizer
     perform: Callable[[Any, Any], Any]
     require_allowed: Callable[[str, Secret], None]
     may_recall: Callable[[Callable[[], Any]], None]
@@ -76,7 +82,20 @@ class Call(msgspec.Struct, frozen=True):
         """Return what opens a value for the caller as `open_value` does, and may do so again."""
         opener = self.vault.opener(self.tx, secret, version_id, sealed)
         self._require_shareable(secret, sealed.key_arn)
+        if not self.principal.is_root:
+            key = self.vault.find_key(self.tx, sealed.key_arn, account_id=secret.account_id, region=secret.region)
+            if key is not None:
+                self.require_key_use("kms:Decrypt", key, secret, version_id)
         return opener
+
+    def require_key_use(self, action: str, key: KmsKey, secret: Secret, version_id: str = key_use.PROBE) -> None:
+        """Refuse the caller the use of a KMS key for a version of a secret. Raises AccessDeniedException."""
+        key_use.require_use(self.authorizer, self.principal, action, key, secret, version_id)
+
+    def require_key_access(self, key: KmsKey, secret: Secret) -> None:
+        """Refuse a key that the caller could not use for the secret, as Secrets Manager tries out when it is set."""
+        for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+            self.require_key_use(action, key, secret)
 
     def add_version(
         self,
@@ -114,6 +133,7 @@ class Call(msgspec.Struct, frozen=True):
         key = self.vault.encryption_key(
             self.tx, secret.kms_key_id, account_id=self.account_id, region=self.region, now=self.now
         )
+        self.require_key_use("kms:GenerateDataKey", key, secret, version_id)
         return self.vault.seal(self.tx, key, secret, version_id, value)
 
     def require_value_access(self, secret: Secret) -> None:

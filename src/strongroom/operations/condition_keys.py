@@ -1,81 +1,91 @@
-"""The condition keys of a request: what policies may ask about (AWS's service authorization reference).
+"""The condition keys that a request and its secret fill (AWS's service authorization reference).
 
 Rules: a key is present only when its fact is: a member that was not sent, a tag that is not there, a
-region of a secret that was never replicated leave no key. Both spellings of resource tags are filled.
+region of a secret that was never replicated leave no key. Both spellings of resource tags are filled. The
+keys of every request are in `authorization`; which of these an operation fills it declares itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from strongroom.audit.record import Origin
-from strongroom.domain.principal import Principal
+from strongroom.authorization import Keys
 from strongroom.domain.secret import Secret
-from strongroom.domain.timestamps import to_micros
 from strongroom.operations.base import Request
 
 Values = str | list[str]
+FindKeyArn = Callable[[str], "str | None"]
+"""Gives the ARN of the KMS key that a text names, None where there is none."""
 
 _MEMBERS: Final = {
-    "name": "Name",
-    "description": "Description",
-    "kms_key_id": "KmsKeyId",
-    "type": "Type",
-    "version_id": "VersionId",
-    "version_stage": "VersionStage",
-    "recovery_window_in_days": "RecoveryWindowInDays",
-    "force_delete_without_recovery": "ForceDeleteWithoutRecovery",
-    "force_overwrite_replica_secret": "ForceOverwriteReplicaSecret",
-    "block_public_policy": "BlockPublicPolicy",
-    "rotate_immediately": "RotateImmediately",
-    "rotation_lambda_arn": "RotationLambdaARN",
-    "external_secret_rotation_role_arn": "ExternalSecretRotationRoleArn",
+    "secretsmanager:Name": "name",
+    "secretsmanager:Description": "description",
+    "secretsmanager:KmsKeyId": "kms_key_id",
+    "secretsmanager:Type": "type",
+    "secretsmanager:VersionId": "version_id",
+    "secretsmanager:VersionStage": "version_stage",
+    "secretsmanager:RecoveryWindowInDays": "recovery_window_in_days",
+    "secretsmanager:ForceDeleteWithoutRecovery": "force_delete_without_recovery",
+    "secretsmanager:ForceOverwriteReplicaSecret": "force_overwrite_replica_secret",
+    "secretsmanager:BlockPublicPolicy": "block_public_policy",
+    "secretsmanager:RotateImmediately": "rotate_immediately",
+    "secretsmanager:RotationLambdaARN": "rotation_lambda_arn",
+    "secretsmanager:ExternalSecretRotationRoleArn": "external_secret_rotation_role_arn",
 }
-_MICROS_PER_SECOND: Final = 1_000_000
+"""Keys that are a member of the request, by its Python name."""
 
 
 def context_of(
-    request: Request, secret: Secret | None, *, principal: Principal, region: str, origin: Origin, now: datetime
-) -> dict[str, Values]:
-    """Return the condition keys of one request about one secret, or about none."""
-    context: dict[str, Values] = dict(_global_keys(principal, region, origin, now))
-    context.update(_request_keys(request))
-    if secret is not None:
-        context.update(_secret_keys(secret))
-    return context
+    declared: Iterable[str], request: Request, secret: Secret | None, *, arn: str, key_arn: FindKeyArn
+) -> Keys:
+    """Return the keys of one request about one secret, or about none.
+
+    Args:
+        declared: the keys that the request's operation fills.
+        request: the decoded request.
+        secret: what it is about, if that exists.
+        arn: what policies are asked about; `*` for nothing in particular.
+        key_arn: finds the KMS key that the request names.
+    """
+    keys: dict[str, Values] = {}
+    for key in declared:
+        keys.update(_request_keys(key, request, key_arn))
+    keys.update(_secret_keys(secret) if secret is not None else _arn_keys(arn))
+    return keys
 
 
-def _global_keys(principal: Principal, region: str, origin: Origin, now: datetime) -> Iterator[tuple[str, Values]]:
-    yield "aws:PrincipalArn", principal.arn
-    yield "aws:PrincipalAccount", principal.account_id
-    yield "aws:PrincipalType", "Account" if principal.kind == "Root" else "User"
-    yield "aws:userid", principal.principal_id
-    yield "aws:SourceIp", origin.source_ip
-    yield "aws:SecureTransport", "false" if origin.tls_version is None else "true"
-    yield "aws:CurrentTime", now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    yield "aws:EpochTime", str(to_micros(now) // _MICROS_PER_SECOND)
-    yield "aws:RequestedRegion", region
-    yield "aws:ViaAWSService", "false"
-    if origin.user_agent is not None:
-        yield "aws:UserAgent", origin.user_agent
+def _request_keys(key: str, request: Any, key_arn: FindKeyArn) -> dict[str, Values]:
+    """Return the key and its value, or one key for each tag; nothing for a member that was not sent."""
+    if key == "aws:RequestTag":
+        return {f"{key}/{tag.key}": tag.value or "" for tag in request.tags or ()}
+    value = _member_value(key, request, key_arn)
+    return {} if value is None or value == [] else {key: value}
 
 
-def _request_keys(request: Request) -> Iterator[tuple[str, Values]]:
-    for attribute, key in _MEMBERS.items():
-        value = getattr(request, attribute, None)
-        if value is not None:
-            yield f"secretsmanager:{key}", str(value).lower() if isinstance(value, bool) else str(value)
-    if getattr(request, "rotation_rules", None) is not None:
-        yield "secretsmanager:ModifyRotationRules", "true"
-    if (regions := getattr(request, "add_replica_regions", None)) is not None:
-        yield "secretsmanager:AddReplicaRegions", [entry.region or "" for entry in regions]
-    tags: list[Any] = getattr(request, "tags", None) or []
-    for tag in tags:
-        yield f"aws:RequestTag/{tag.key}", tag.value or ""
-    if keys := [tag.key or "" for tag in tags] + list(getattr(request, "tag_keys", None) or ()):
-        yield "aws:TagKeys", keys
+def _member_value(key: str, request: Any, key_arn: FindKeyArn) -> Values | None:
+    if key in _MEMBERS:
+        value = getattr(request, _MEMBERS[key])
+        if value is None:
+            return None
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    match key:
+        case "secretsmanager:KmsKeyArn":
+            return key_arn(request.kms_key_id) if request.kms_key_id else None
+        case "secretsmanager:ModifyRotationRules":
+            return None if request.rotation_rules is None else "true"
+        case "secretsmanager:AddReplicaRegions":
+            return [entry.region or "" for entry in request.add_replica_regions or ()]
+        case "aws:TagKeys":
+            tags = getattr(request, "tags", None) or ()
+            return [tag.key or "" for tag in tags] + list(getattr(request, "tag_keys", None) or ())
+    raise LookupError(f"nothing fills the condition key {key}")
+
+
+def _arn_keys(arn: str) -> Iterator[tuple[str, Values]]:
+    if arn != "*":
+        yield "secretsmanager:SecretId", arn
+        yield "aws:ResourceAccount", arn.split(":")[4]
 
 
 def _secret_keys(secret: Secret) -> Iterator[tuple[str, Values]]:

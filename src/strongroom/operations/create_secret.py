@@ -6,12 +6,13 @@ refused. Without a value the secret has no version at all.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
 
-from strongroom import ids
 from strongroom.domain import deletion, idempotency, identifiers, kms_key, replication, secret_value, tags
+from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.secret import Secret
 from strongroom.domain.secret_value import SecretValue
 from strongroom.errors import (
@@ -96,6 +97,16 @@ def _require_bare(request: CreateSecretRequest) -> None:
         raise kms_key.customer_key_needed()
 
 
+def further_actions(request: CreateSecretRequest) -> Iterator[str]:
+    """Yield what the parts of a new secret need beside CreateSecret (documented; recorded for tags)."""
+    if request.tags:
+        yield "secretsmanager:TagResource"
+    if request.add_replica_regions:
+        yield "secretsmanager:ReplicateSecretToRegions"
+    if request.cross_account_primary_arn is not None:
+        yield "secretsmanager:PutResourcePolicy"
+
+
 def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecretResponse:
     value = secret_value.choose(request.secret_string, request.secret_binary)
     require_regions(call, request.add_replica_regions or (), own=call.region)
@@ -104,7 +115,7 @@ def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecretRespo
     secret = Secret(
         account_id=call.account_id,
         region=call.region,
-        arn=identifiers.render_arn(call.region, call.account_id, f"{request.name}-{ids.arn_suffix(call.entropy)}"),
+        arn=call.arn,
         name=request.name,
         created_at=call.now,
         last_changed_at=call.now,
@@ -118,7 +129,7 @@ def create_secret(call: Call, request: CreateSecretRequest) -> CreateSecretRespo
     _check_key(call, secret)
     call.tx.insert_secret(secret)
     if secret.cross_account_primary is not None:
-        call.tx.put_policy(secret, replication.MANAGED_POLICY, replication.managed_policy(secret))
+        call.tx.put_policy(secret, replication.MANAGED_POLICY, StoredPolicy(replication.managed_policy(secret)))
     version_id = None
     if value is not None:
         version_id = idempotency.require_token(request.client_request_token)
@@ -148,6 +159,7 @@ def _check_key(call: Call, secret: Secret) -> None:
         )
         if secret.cross_account_primary is not None:
             kms_key.require_customer_managed(key)
+        call.require_key_access(key, secret)
 
 
 def _repeat(
@@ -177,6 +189,19 @@ OPERATION = Operation(
     on_replica=OnReplica.ALLOWED,
     mutates=True,
     validate=validate,
+    condition_keys=(
+        "secretsmanager:Name",
+        "secretsmanager:Description",
+        "secretsmanager:KmsKeyArn",
+        "secretsmanager:KmsKeyId",
+        "secretsmanager:AddReplicaRegions",
+        "secretsmanager:ForceOverwriteReplicaSecret",
+        "secretsmanager:Type",
+        "aws:RequestTag",
+        "aws:TagKeys",
+    ),
+    further_actions=further_actions,
+    creates=True,
     handler=create_secret,
     shown_request=(
         "name",

@@ -51,6 +51,9 @@ OPERATION = Operation(
     on_replica=OnReplica.ALLOWED,
     mutates=False,
     validate=None,
+    condition_keys=(),
+    further_actions=None,
+    creates=False,
     handler=get_random_password,
     shown_request=(
         "password_length",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
+from strongroom import principals
 from strongroom.domain import resource_policies
 from strongroom.errors import (
     InternalServiceError,
@@ -35,7 +38,7 @@ def get_resource_policy(call: Call, request: GetResourcePolicyRequest) -> GetRes
     return GetResourcePolicyResponse(
         arn=call.secret.arn,
         name=call.secret.name,
-        resource_policy=present.get(name),
+        resource_policy=None if name not in present else present[name].shown(partial(principals.is_there, call.tx)),
         policy_name=name if name in present else None,
     )
 
@@ -49,6 +52,9 @@ OPERATION = Operation(
     on_replica=OnReplica.ALLOWED,
     mutates=False,
     validate=None,
+    condition_keys=(),
+    further_actions=None,
+    creates=False,
     handler=get_resource_policy,
     shown_request=("secret_id", "policy_name"),
     shown_response=(),

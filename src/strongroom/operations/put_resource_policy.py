@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
 
+from strongroom import principals
 from strongroom.domain import resource_policies
+from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.errors import (
     InternalServiceError,
     InvalidParameterException,
@@ -18,7 +21,7 @@ from strongroom.errors import (
 from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState, limits
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import PolicyName, ResourcePolicy, SecretId
-from strongroom.policy.document import PolicyKind, parse_policy
+from strongroom.policy.document import PolicyKind, parse_policy, principals_of
 from strongroom.policy.public_access import require_not_public
 
 
@@ -43,7 +46,10 @@ def validate(request: PutResourcePolicyRequest) -> None:
 
 
 def put_resource_policy(call: Call, request: PutResourcePolicyRequest) -> PutResourcePolicyResponse:
-    call.tx.put_policy(call.secret, resource_policies.DEFAULT, request.resource_policy)
+    text = request.resource_policy
+    policy = parse_policy(text, kind=PolicyKind.RESOURCE, exists=partial(principals.exists, call.tx))
+    stored = StoredPolicy(text, principals.meant(call.tx, principals_of(policy)))
+    call.tx.put_policy(call.secret, resource_policies.DEFAULT, stored)
     secret = call.save(call.secret)
     return PutResourcePolicyResponse(arn=secret.arn, name=secret.name, policy_name=resource_policies.DEFAULT)
 
@@ -57,6 +63,9 @@ OPERATION = Operation(
     on_replica=OnReplica.OWN_LIFE,
     mutates=True,
     validate=validate,
+    condition_keys=("secretsmanager:BlockPublicPolicy",),
+    further_actions=None,
+    creates=False,
     handler=put_resource_policy,
     shown_request=("secret_id", "resource_policy", "policy_name", "block_public_policy"),
     shown_response=("arn", "name", "policy_name"),

@@ -114,6 +114,14 @@ OPERATION = Operation(
     on_replica=OnReplica.REFUSED,
     mutates=True,
     validate=validate,
+    condition_keys=(
+        "secretsmanager:RotationLambdaARN",
+        "secretsmanager:ModifyRotationRules",
+        "secretsmanager:RotateImmediately",
+        "secretsmanager:ExternalSecretRotationRoleArn",
+    ),
+    further_actions=None,
+    creates=False,
     handler=rotate_secret,
     shown_request=(
         "secret_id",

@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 
 from strongroom.domain import idempotency, kms_key, replication, secret_value, staging
+from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.secret import Secret
 from strongroom.domain.secret_value import SecretValue
 from strongroom.errors import (
@@ -27,6 +28,7 @@ from strongroom.errors import (
     ResourceExistsException,
     ResourceNotFoundException,
 )
+from strongroom.operations import key_use
 from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState, limits
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import (
@@ -95,6 +97,16 @@ def _change_key(call: Call, secret: Secret, kms_key_id: str | None) -> Secret:
     key = call.vault.encryption_key(call.tx, kms_key_id, account_id=call.account_id, region=call.region, now=call.now)
     if secret.cross_account_primary is not None:
         kms_key.require_customer_managed(key)
+    call.require_key_access(key, secret)
+    # Without kms:Encrypt on the new key no version is encrypted anew (documented).
+    if key_use.may_use(call.authorizer, call.principal, "kms:Encrypt", key, secret, key_use.PROBE):
+        _encrypt_anew(call, secret, key, kms_key_id)
+    if replication.is_replica(secret):
+        _tell_primary(call, secret, kms_key_id)
+    return changed
+
+
+def _encrypt_anew(call: Call, secret: Secret, key: KmsKey, kms_key_id: str | None) -> None:
     for version_id in staging.reencrypted_versions(call.tx.stages(secret)):
         version = call.tx.find_version(secret, version_id)
         if version is None or version.sealed is None:
@@ -104,9 +116,6 @@ def _change_key(call: Call, secret: Secret, kms_key_id: str | None) -> Secret:
             value = call.vault.open(call.tx, secret, version_id, sealed)
             sealed = call.vault.seal(call.tx, key, secret, version_id, value)
         call.tx.put_version(secret, replace(version, sealed=sealed, kms_key_id=kms_key_id))
-    if replication.is_replica(secret):
-        _tell_primary(call, secret, kms_key_id)
-    return changed
 
 
 def _tell_primary(call: Call, replica: Secret, kms_key_id: str | None) -> None:
@@ -127,6 +136,14 @@ OPERATION = Operation(
     on_replica=OnReplica.ALLOWED,
     mutates=True,
     validate=validate,
+    condition_keys=(
+        "secretsmanager:Description",
+        "secretsmanager:KmsKeyArn",
+        "secretsmanager:KmsKeyId",
+        "secretsmanager:Type",
+    ),
+    further_actions=None,
+    creates=False,
     handler=update_secret,
     shown_request=("secret_id", "client_request_token", "description", "kms_key_id", "type"),
     shown_response=("arn", "name", "version_id"),

@@ -5,8 +5,10 @@ The caller needs permission to put policies, too (documented).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
+from strongroom import principals
 from strongroom.domain.principal import root_arn
 from strongroom.errors import (
     InternalServiceError,
@@ -47,6 +49,7 @@ def validate_resource_policy(call: Call, request: ValidateResourcePolicyRequest)
     findings = validation_findings(
         request.resource_policy,
         account_root=root_arn(call.account_id),
+        exists=partial(principals.exists, call.tx),
         resource_arn=None if call.found is None else call.found.arn,
     )
     return ValidateResourcePolicyResponse(
@@ -66,6 +69,9 @@ OPERATION = Operation(
     on_replica=OnReplica.ALLOWED,
     mutates=False,
     validate=validate,
+    condition_keys=(),
+    further_actions=None,
+    creates=False,
     handler=validate_resource_policy,
     shown_request=("secret_id", "resource_policy"),
     shown_response=(),

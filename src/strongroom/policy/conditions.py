@@ -74,6 +74,11 @@ class Operator:
     quantifier: Quantifier | None = None
     if_exists: bool = False
 
+    @property
+    def name(self) -> str:
+        prefix = "" if self.quantifier is None else f"{self.quantifier.value}:"
+        return f"{prefix}{self.comparison.name}{'IfExists' if self.if_exists else ''}"
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -86,31 +91,48 @@ class Condition:
 
 
 class Context:
-    """The keys of one request."""
+    """The keys of one request; `asked` are those that were looked at, in lower case."""
 
-    __slots__ = ("_exact", "_folded")
+    __slots__ = ("_exact", "_folded", "_make", "asked")
 
     def __init__(self, values: Mapping[str, str | Sequence[str]]) -> None:
-        self._exact = {
-            key: value if isinstance(value, str) else tuple(value)
-            for key, value in values.items()
-            if isinstance(value, str) or value
-        }
+        self.asked: set[str] = set()
+        self._make: Callable[[], Mapping[str, str | Sequence[str]]] = lambda: values
+        self._exact: dict[str, str | tuple[str, ...]] | None = None
         self._folded: dict[str, list[str]] | None = None
+
+    @classmethod
+    def lazy(cls, make: Callable[[], Mapping[str, str | Sequence[str]]]) -> Context:
+        """Return the context whose keys are made once they are asked for: most policies never do."""
+        context = cls({})
+        context._make = make
+        return context
 
     def find(self, key: str) -> str | tuple[str, ...] | None:
         """Return the value or values of a key; None when it has none."""
-        if key in self._exact:
-            return self._exact[key]
-        found = [self._exact[spelling] for spelling in self._spellings().get(key.lower(), ())]
+        folded = key.lower()
+        self.asked.add(folded)
+        exact = self._values()
+        if key in exact:
+            return exact[key]
+        found = [exact[spelling] for spelling in self._spellings(exact).get(folded, ())]
         if len(found) == 1:
             return found[0]
         return tuple(one for value in found for one in ((value,) if isinstance(value, str) else value)) or None
 
-    def _spellings(self) -> dict[str, list[str]]:
+    def _values(self) -> dict[str, str | tuple[str, ...]]:
+        if self._exact is None:
+            self._exact = {
+                key: value if isinstance(value, str) else tuple(value)
+                for key, value in self._make().items()
+                if isinstance(value, str) or value
+            }
+        return self._exact
+
+    def _spellings(self, exact: Iterable[str]) -> dict[str, list[str]]:
         if self._folded is None:
             self._folded = {}
-            for key in self._exact:
+            for key in exact:
                 self._folded.setdefault(key.lower(), []).append(key)
         return self._folded
 
@@ -157,7 +179,15 @@ def matches(
         unknown_differs: what cannot be compared counts as different; to be set for a Deny.
     """
     request = context if isinstance(context, Context) else Context(context)
-    return all(_holds(condition, request, unknown_differs=unknown_differs) for condition in block)
+    return find_unmet(block, request, unknown_differs=unknown_differs) is None
+
+
+def find_unmet(block: Iterable[Condition], context: Context, *, unknown_differs: bool = False) -> Condition | None:
+    """Return the first condition that does not hold; None when all do."""
+    for condition in block:
+        if not _holds(condition, context, unknown_differs=unknown_differs):
+            return condition
+    return None
 
 
 def _holds(condition: Condition, context: Context, *, unknown_differs: bool) -> bool:

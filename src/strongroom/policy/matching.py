@@ -1,4 +1,4 @@
-"""What the patterns and names of a policy match: globs, variables, ARNs, actions, principals.
+"""What the patterns of a policy match: globs, variables, ARNs, actions, resources.
 
 Globs:
 - `*` is any text, `?` exactly one character, everything else itself. Matching takes time linear in the
@@ -18,27 +18,18 @@ Variables (documented; only Version 2012-10-17 has them, elsewhere `${..}` is pl
 ARNs:
 - The first five colons cut six parts, each is matched on its own: a `*` does not reach across, nor does
   the value of a variable. The last part may hold colons and slashes, and `*` spans them.
-- A pattern of fewer parts is filled up with `*` if it has a wildcard, and matches nothing otherwise.
+- A pattern of fewer parts is filled up with `*` in a policy of an identity, and elsewhere if it has a
+  wildcard; otherwise it matches nothing (read in another engine).
 
 Actions: `service:Name` without regard to case; a `*` alone is every action. Resources: case counts.
-
-Principals, and how one is matched:
-- `*` is everyone; an account (id or root ARN) is all of that account and delegates to its identity
-  policies; a role is every session of it; a user or session ARN is exactly that one.
-- NotPrincipal is everyone but those whose every name stands in the list: the account, for a session the
-  role, and the caller itself (documented: each is checked). The root has the account's name only.
-- Names of federated identity providers match nobody: their users come as role sessions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import Enum, IntEnum
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, TypeAlias
-
-from strongroom.domain.principal import Principal, root_arn
 
 Lookup: TypeAlias = Callable[[str], str | None]
 """Gives the one value of a context key, or None when it has no value or several."""
@@ -46,7 +37,6 @@ Lookup: TypeAlias = Callable[[str], str | None]
 _Segment: TypeAlias = tuple[str, ...]
 """What stands between two `*`: literal pieces, with one `?` between each two."""
 
-CALLERS_KEPT: Final = 1_024
 _ARN_PARTS: Final = 6
 _ESCAPED: Final = frozenset("*?$")
 _ANYTHING: Final = (("",), ("",))
@@ -243,8 +233,8 @@ class ArnPattern:
         return [_glob_of(part.parts) for part in self.parts] if self.is_constant else None
 
 
-def parse_arn_pattern(text: str, *, variables: bool) -> ArnPattern:
-    """Return the pattern.
+def parse_arn_pattern(text: str, *, variables: bool, fills_up: bool = False) -> ArnPattern:
+    """Return the pattern; `fills_up` says that one of fewer parts matches without a wildcard, too.
 
     Raises:
         ValueError: a `${` that begins no variable.
@@ -258,7 +248,7 @@ def parse_arn_pattern(text: str, *, variables: bool) -> ArnPattern:
         parts[-1].append(Text(first))
         parts += [[Text(other)] for other in others]
     if len(parts) < _ARN_PARTS:
-        if not any(_has_wildcard(part) for pieces in parts for part in pieces):
+        if not fills_up and not any(_has_wildcard(part) for pieces in parts for part in pieces):
             return ArnPattern(())
         parts += [[Text("*")]] * (_ARN_PARTS - len(parts))
     return ArnPattern(tuple(Template(tuple(pieces)) for pieces in parts))
@@ -286,10 +276,11 @@ def settle(comparisons: Iterable[bool | None], *, negated: bool, unknown_differs
 
 @dataclass(frozen=True, slots=True)
 class ActionClause:
-    """Action or NotAction."""
+    """Action or NotAction; `written` are the patterns as they stand in the policy."""
 
     globs: tuple[Glob, ...]
     negated: bool = False
+    written: tuple[str, ...] = field(default=(), compare=False)
 
     def covers(self, action: str) -> bool:
         lowered = action.lower()
@@ -298,101 +289,12 @@ class ActionClause:
 
 @dataclass(frozen=True, slots=True)
 class ResourceClause:
-    """Resource or NotResource."""
+    """Resource or NotResource; `written` are the patterns as they stand in the policy."""
 
     patterns: tuple[ArnPattern, ...]
     negated: bool = False
+    written: tuple[str, ...] = field(default=(), compare=False)
 
     def covers(self, arn: str, find: Lookup, *, unknown_differs: bool) -> bool:
         compared = (pattern.matches(arn, find) for pattern in self.patterns)
         return settle(compared, negated=self.negated, unknown_differs=unknown_differs)
-
-
-class PrincipalForm(Enum):
-    """What a policy's text for a principal is."""
-
-    EVERYONE = "everyone"
-    ACCOUNT = "account"
-    ROLE = "role"
-    CALLER = "user or session"
-    SERVICE = "service"
-    FEDERATED = "identity provider"
-
-
-@dataclass(frozen=True, slots=True)
-class NamedPrincipal:
-    """One principal of a policy: `name` is an account id, an ARN, a service or provider, or `*`."""
-
-    form: PrincipalForm
-    name: str
-
-
-class PrincipalMatch(IntEnum):
-    """How a policy names a caller, from the weakest to the strongest."""
-
-    ACCOUNT = 1
-    """By its account: identity policies of that account still decide."""
-    ROLE = 2
-    """By the role of its session: a permissions boundary still limits it."""
-    EVERYONE = 3
-    CALLER = 4
-    """By its own ARN or service name."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallerNames:
-    """All names that one caller answers to; `role_arn` is that of a session, with the role's path."""
-
-    account_id: str
-    arn: str
-    role_arn: str | None = None
-    service: str | None = None
-
-    @property
-    def is_root(self) -> bool:
-        return self.arn == root_arn(self.account_id)
-
-
-@lru_cache(maxsize=CALLERS_KEPT)
-def names_of(principal: Principal, *, role_arn: str | None = None) -> CallerNames:
-    return CallerNames(account_id=principal.account_id, arn=principal.arn, role_arn=role_arn)
-
-
-@dataclass(frozen=True, slots=True)
-class PrincipalClause:
-    """Principal or NotPrincipal."""
-
-    named: tuple[NamedPrincipal, ...]
-    negated: bool = False
-
-    def match(self, caller: CallerNames) -> PrincipalMatch | None:
-        """Return how the clause covers the caller, or None if it does not."""
-        matches = [match for named in self.named if (match := _match(named, caller)) is not None]
-        if not self.negated:
-            return max(matches, default=None)
-        spared = _every_name(caller) <= set(matches) or PrincipalMatch.EVERYONE in matches
-        return None if spared else PrincipalMatch.EVERYONE
-
-
-def _match(named: NamedPrincipal, caller: CallerNames) -> PrincipalMatch | None:
-    form, name = named.form, named.name
-    if form is PrincipalForm.EVERYONE:
-        return PrincipalMatch.EVERYONE
-    if form is PrincipalForm.ACCOUNT and name == caller.account_id and caller.service is None:
-        return PrincipalMatch.ACCOUNT
-    if form is PrincipalForm.ROLE and name == caller.role_arn:
-        return PrincipalMatch.ROLE
-    if form is PrincipalForm.CALLER and name == caller.arn:
-        return PrincipalMatch.CALLER
-    if form is PrincipalForm.SERVICE and name == caller.service:
-        return PrincipalMatch.CALLER
-    return None
-
-
-def _every_name(caller: CallerNames) -> set[PrincipalMatch]:
-    if caller.service is not None:
-        return {PrincipalMatch.CALLER}
-    if caller.is_root:
-        return {PrincipalMatch.ACCOUNT}
-    of_session = set() if caller.role_arn is None else {PrincipalMatch.ROLE}
-    return {PrincipalMatch.ACCOUNT, PrincipalMatch.CALLER} | of_session

@@ -30,10 +30,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from strongroom.errors import PublicPolicyException
+from strongroom.policy.access_request import AccessRequest, find_match
+from strongroom.policy.callers import CallerNames, PrincipalForm
 from strongroom.policy.conditions import Condition, Context, Quantifier, parse_network
-from strongroom.policy.decision import AccessRequest, find_match
 from strongroom.policy.document import Effect, Exists, Policy, PolicyKind, Statement, parse_policy
-from strongroom.policy.matching import CallerNames, PrincipalForm, ResourceClause
+from strongroom.policy.matching import ResourceClause
 
 BROAD_ACCESS_CHECK: Final = "BROAD_ACCESS_CHECK"
 LOCK_OUT_CHECK: Final = "LOCK_OUT_CHECK"

@@ -13,8 +13,17 @@ from typing import Final
 import msgspec
 
 from strongroom.domain.kms_key import KmsKey
+from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.storage.base import WrappedKey
-from strongroom.storage.rows import KMS_KEY_COLUMNS, SECRET_COLUMNS, VERSION_COLUMNS, Row, kms_key_of, wrapped_key_of
+from strongroom.storage.rows import (
+    KMS_KEY_COLUMNS,
+    SECRET_COLUMNS,
+    VERSION_COLUMNS,
+    Row,
+    kms_key_of,
+    policy_of,
+    wrapped_key_of,
+)
 
 MAPS_KEPT: Final = 4_096
 """Texts of labels or policies kept decoded, by the text itself."""
@@ -30,7 +39,7 @@ class Brought:
 
     def __init__(self) -> None:
         self.stages: dict[str, dict[str, str]] = {}
-        self.policies: dict[str, dict[str, str]] = {}
+        self.policies: dict[str, dict[str, StoredPolicy]] = {}
         self.kms_keys: dict[tuple[str, str, str], KmsKey] = {}
         self.backing_keys: dict[tuple[str, str, str, int], WrappedKey] = {}
 
@@ -38,7 +47,7 @@ class Brought:
         """Keep what came with a secret's row."""
         arn = row[_ARN]
         self.stages[arn] = _decoded(row[SECRET_COLUMNS])
-        self.policies[arn] = _decoded(row[SECRET_COLUMNS + 1])
+        self.policies[arn] = _policies(row[SECRET_COLUMNS + 1])
 
     def keys_of(self, row: Row) -> None:
         """Keep what came with a version's row; a version whose key is missing brought nothing."""
@@ -50,6 +59,12 @@ class Brought:
         if row[_BACKING_KEY] is not None:
             backing = wrapped_key_of(row[_BACKING_KEY:])
             self.backing_keys[*place, backing.number] = backing
+
+
+@lru_cache(maxsize=MAPS_KEPT)
+def _policies(text: str) -> dict[str, StoredPolicy]:
+    rows = msgspec.json.decode(text, type=dict[str, tuple[str, str]])
+    return {name: policy_of(rows[name]) for name in sorted(rows)}
 
 
 @lru_cache(maxsize=MAPS_KEPT)

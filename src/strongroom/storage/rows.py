@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
@@ -11,6 +12,7 @@ import msgspec
 
 from strongroom.domain.kms_key import KeyManager, KeyState, KmsKey
 from strongroom.domain.replication import Replica, ReplicaStatus
+from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.secret import RotationSettings, SealedValue, Secret, Tag, Version
 from strongroom.domain.secret_value import ValueKind
 from strongroom.domain.timestamps import from_days, from_micros, to_days, to_micros
@@ -204,6 +206,15 @@ def access_key_params(key: AccessKeyRow) -> Params:
         "sealed_secret": key.sealed_secret,
         "created_at": to_micros(key.created_at),
     }
+
+
+def policy_of(row: Sequence[str]) -> StoredPolicy:
+    return StoredPolicy(row[0], tuple(msgspec.json.decode(row[1], type=dict[str, str]).items()))
+
+
+def policy_params(policy: StoredPolicy) -> Params:
+    principal_ids = msgspec.json.encode(dict(policy.principal_ids)).decode()
+    return {"document": policy.document, "principal_ids": principal_ids}
 
 
 def wrapped_key_of(row: Row) -> WrappedKey:

@@ -10,6 +10,7 @@ from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.listing import ListingPosition, SortBy
 from strongroom.domain.narrowing import Narrowing
 from strongroom.domain.replication import Replica
+from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.secret import Secret, Version
 from strongroom.domain.timestamps import from_micros, to_days, to_micros
 from strongroom.storage import listing
@@ -25,6 +26,8 @@ from strongroom.storage.rows import (
     job_of,
     kms_key_of,
     kms_key_params,
+    policy_of,
+    policy_params,
     replica_of,
     replica_params,
     secret_of,
@@ -176,13 +179,15 @@ class SqlTransaction:
     def delete_replica(self, primary_arn: str, replica_arn: str) -> None:
         self._change("delete_replica", {"arn": primary_arn, "replica_arn": replica_arn})
 
-    def policies(self, secret: Secret) -> dict[str, str]:
+    def policies(self, secret: Secret) -> dict[str, StoredPolicy]:
         known = self._brought.policies.get(secret.arn)
-        return dict(self._run("list_policies", {"arn": secret.arn}) if known is None else known)
+        if known is not None:
+            return dict(known)
+        return {row[0]: policy_of(row[1:]) for row in self._run("list_policies", {"arn": secret.arn})}
 
-    def put_policy(self, secret: Secret, name: str, document: str) -> None:
+    def put_policy(self, secret: Secret, name: str, policy: StoredPolicy) -> None:
         params: Params = {"account_id": secret.account_id, "region": secret.region, "arn": secret.arn}
-        self._change("put_policy", params | {"policy_name": name, "document": document})
+        self._change("put_policy", params | {"policy_name": name} | policy_params(policy))
 
     def delete_policy(self, secret: Secret, name: str) -> None:
         self._change("delete_policy", {"arn": secret.arn, "policy_name": name})

@@ -189,7 +189,7 @@ class RequestCore:
         """
         request = progress.request
         progress.verified = verified = self._verifier.verify(
-            request, lambda key_id: self._find_key(key_id, key), self._service.clock.now()
+            request, lambda key_id, _token: self._find_key(key_id, key), self._service.clock.now()
         )
         typed = awsjson.decode(request.body, progress.known_operation.request)
         constraints.check(typed)

@@ -166,6 +166,6 @@ def _copy_policies(tx: Transaction, primary: Secret, replica: Secret) -> None:
     wanted, present = tx.policies(primary), tx.policies(replica)
     for name in present.keys() - wanted.keys():
         tx.delete_policy(replica, name)
-    for name, document in wanted.items():
-        if present.get(name) != document:
-            tx.put_policy(replica, name, document)
+    for name, policy in wanted.items():
+        if present.get(name) != policy:
+            tx.put_policy(replica, name, policy)

@@ -15,7 +15,7 @@ import pytest
 
 from strongroom.authn import sigv4
 from strongroom.authn.credentials import AccessKey, SecretAccessKey
-from strongroom.authn.sigv4 import SignedRequest, Verifier
+from strongroom.authn.sigv4 import Verifier
 from strongroom.errors import (
     ExpiredTokenException,
     IncompleteSignatureException,
@@ -31,8 +31,10 @@ from support.sigv4_requests import (
     NO_DATE,
     NOW,
     SESSION,
+    SIGNED,
     TEMPLATE,
     TOKEN_SIGNED,
+    SignedRequest,
     changed,
     refused,
     request,
@@ -65,15 +67,29 @@ def test_session_that_has_ended_is_refused():
     assert verify(signed_request, keys={ended.access_key_id: ended}, now=NOW - timedelta(seconds=1))
 
 
+@pytest.mark.parametrize(("key", "token"), [(KEY, None), (SESSION, "session-token")])
+def test_the_finder_of_keys_is_told_the_claimed_token(key, token):
+    headers = HEADERS if token is None else changed(HEADERS, x_amz_security_token=b" session-token ")
+    asked = []
+
+    def find_key(access_key_id, session_token):
+        asked.append((access_key_id, session_token))
+        return key
+
+    signed_request = request(headers, key=key, signed=SIGNED if token is None else TOKEN_SIGNED)
+    assert Verifier(service="secretsmanager").verify(signed_request, find_key, NOW).access_key is key
+    assert asked == [(key.access_key_id, token)]
+
+
 # Strictness
 
 
 @pytest.mark.parametrize(
     "name",
-    ["authorization", "host", "content-type", "content-length", "x-amz-date", "x-amz-target", "x-amz-new"],
+    ["authorization", "host", "content-type", "content-length", "x-amz-date", "x-amz-target", "x-amz-new", "x-k8s-new"],
 )
 def test_repeated_security_header_is_refused(name):
-    signed_request = request([*HEADERS, (b"x-amz-new", b"1")])
+    signed_request = request([*HEADERS, (b"x-amz-new", b"1"), (b"x-k8s-new", b"1")])
     repeated = replace(signed_request, headers=[*signed_request.headers, (name.encode(), b"1")])
     refused(IncompleteSignatureException, f"'{name.title()}' must not be repeated.", repeated)
 
@@ -146,7 +162,7 @@ def test_algorithm_is_checked_before_the_credential():
 
 
 def test_scope_is_checked_before_the_key_is_looked_up():
-    def find_key(_access_key_id):
+    def find_key(_access_key_id, _session_token):
         raise AssertionError("asked too early")
 
     with pytest.raises(InvalidSignatureException, match=r"^Credential should be scoped to correct service"):

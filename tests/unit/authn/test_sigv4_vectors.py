@@ -22,8 +22,10 @@ from strongroom.authn.canonical_request import (
     string_to_sign,
 )
 from strongroom.authn.credentials import AccessKey, SecretAccessKey
-from strongroom.authn.sigv4 import SignedRequest, Verifier
+from strongroom.authn.presigned import MAX_AGE
+from strongroom.authn.sigv4 import Verifier
 from strongroom.errors import InvalidSignatureException
+from support.sigv4_requests import SignedRequest, finding
 
 SUITE = Path(__file__).parents[2] / "vectors" / "sigv4"
 CASES = sorted(path.name for path in SUITE.iterdir() if path.is_dir())
@@ -135,11 +137,30 @@ def test_signed_request_is_verified_unless_a_stricter_rule_stands_against_it(cas
     verifier = Verifier(service=vector.context["service"])
 
     def verify():
-        return verifier.verify(vector.request, {"AKIDEXAMPLE": vector.access_key}.get, vector.now)
+        return verifier.verify(vector.request, finding({"AKIDEXAMPLE": vector.access_key}), vector.now)
 
     path = vector.request.raw_path
     if vector.context.get("omit_session_token"):
         with pytest.raises(InvalidSignatureException, match="'X-Amz-Security-Token' must be a 'SignedHeader'"):
+            verify()
+    elif canonical_uri(path) != canonical_uri(path, normalize=False) and not vector.context["normalize"]:
+        with pytest.raises(InvalidSignatureException, match="The request signature we calculated does not match"):
+            verify()
+    else:
+        assert verify().access_key.access_key_id == "AKIDEXAMPLE"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_presigned_request_is_verified_unless_a_stricter_rule_stands_against_it(case):
+    vector = Vector(SUITE / case, "query")
+    verifier = Verifier(service=vector.context["service"], presigned_age=MAX_AGE)
+
+    def verify():
+        return verifier.verify(vector.request, finding({"AKIDEXAMPLE": vector.access_key}), vector.now)
+
+    path = vector.request.raw_path
+    if vector.request.method != "GET":
+        with pytest.raises(InvalidSignatureException, match="must be a GET without a body"):
             verify()
     elif canonical_uri(path) != canonical_uri(path, normalize=False) and not vector.context["normalize"]:
         with pytest.raises(InvalidSignatureException, match="The request signature we calculated does not match"):

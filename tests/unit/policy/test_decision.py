@@ -9,11 +9,12 @@ import pytest
 
 from strongroom.domain.principal import Principal
 from strongroom.errors import AccessDeniedException
+from strongroom.policy.access_request import AccessRequest
+from strongroom.policy.callers import PrincipalMatch, names_of
 from strongroom.policy.conditions import Context
-from strongroom.policy.decision import AccessRequest, decide_resource, judge
+from strongroom.policy.decision import Policies, decide, judge
 from strongroom.policy.document import Policy, PolicyKind, parse_policy
 from strongroom.policy.evaluate import Decision, require_allowed
-from strongroom.policy.matching import PrincipalMatch, names_of
 
 OWNER, PARTNER, STRANGER = "123456789012", "444455556666", "777788889999"
 SECRET = f"arn:aws:secretsmanager:us-east-1:{OWNER}:secret:prod/db-a1b2c3"
@@ -60,9 +61,8 @@ def decision(
     **context: Any,
 ) -> Decision:
     keys = {name.replace("__", ":"): value for name, value in context.items()}
-    return decide_resource(
-        principal, action=action, resource_arn=resource, context=keys, policies=policies, role_arn=role_arn
-    )
+    request = AccessRequest(names_of(principal, role_arn=role_arn), action, resource, Context(keys))
+    return decide(request, Policies(resource=policies))
 
 
 def reason(*arguments: Any, **options: Any) -> str:

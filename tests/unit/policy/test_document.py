@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from strongroom.errors import MalformedPolicyDocumentException
+from strongroom.policy.callers import NamedPrincipal, PrincipalForm
 from strongroom.policy.document import (
     MAX_CHARACTERS,
     SYNTAX_ERROR,
@@ -18,7 +19,6 @@ from strongroom.policy.document import (
     PolicyKind,
     parse_policy,
 )
-from strongroom.policy.matching import NamedPrincipal, PrincipalForm
 
 ALLOW: dict[str, Any] = {
     "Effect": "Allow",

@@ -5,15 +5,17 @@ import time
 import pytest
 
 from strongroom.domain.principal import Principal
-from strongroom.policy.matching import (
-    ActionClause,
+from strongroom.policy.callers import (
     CallerNames,
     NamedPrincipal,
     PrincipalClause,
     PrincipalForm,
     PrincipalMatch,
-    ResourceClause,
     names_of,
+)
+from strongroom.policy.matching import (
+    ActionClause,
+    ResourceClause,
     parse_arn_pattern,
     parse_glob,
     parse_template,
@@ -195,7 +197,7 @@ def test_actions(pattern, covered):
     assert ActionClause(globs, negated=True).covers("secretsmanager:GetSecretValue") is not covered
 
 
-ROOT = CallerNames(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root")
+ROOT = CallerNames(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", unique_id=ACCOUNT)
 USER = CallerNames(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/mary")
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/path/app"
 SESSION = CallerNames(ACCOUNT, f"arn:aws:sts::{ACCOUNT}:assumed-role/app/one", role_arn=ROLE)

@@ -37,6 +37,14 @@ def test_plain_request_passes():
     check(method="GET", raw_path=b"/health", query_string=b"a=%20&b=~")
 
 
+def test_a_presigned_request_passes():
+    query = (
+        b"Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Credential=AKIA%2F20261120%2Feu-west-1%2Fsts&X-Amz-Date=1"
+    )
+    headers = [(b"host", b"127.0.0.1:8200"), (b"x-k8s-aws-id", b"cluster")]
+    check(method="GET", raw_path=b"/", query_string=query, headers=headers)
+
+
 def test_headers_that_may_be_repeated_pass():
     check(
         headers=[*HEADERS, (b"accept", b"a"), (b"accept", b"b"), (b"x-amzn-trace-id", b"a"), (b"x-amzn-trace-id", b"b")]

@@ -1,7 +1,8 @@
 -- fragment secret_facts --
 {secret_columns},
 (SELECT COALESCE(json_object_agg(label, version_id), '{{}}')::text FROM stages WHERE stages.arn = secrets.arn),
-(SELECT COALESCE(json_object_agg(policy_name, document), '{{}}')::text FROM resource_policies
+(SELECT COALESCE(json_object_agg(policy_name, json_build_array(document, principal_ids)), '{{}}')::text
+FROM resource_policies
 WHERE resource_policies.arn = secrets.arn)
 
 -- find_secret for update --

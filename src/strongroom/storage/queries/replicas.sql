@@ -17,12 +17,12 @@ status_message = excluded.status_message, overwrites = excluded.overwrites, revi
 DELETE FROM replicas WHERE arn = :arn AND replica_arn = :replica_arn
 
 -- list_policies --
-SELECT policy_name, document FROM resource_policies WHERE arn = :arn ORDER BY policy_name
+SELECT policy_name, document, principal_ids FROM resource_policies WHERE arn = :arn ORDER BY policy_name
 
 -- put_policy --
-INSERT INTO resource_policies (account_id, region, arn, policy_name, document)
-VALUES (:account_id, :region, :arn, :policy_name, :document)
-ON CONFLICT (arn, policy_name) DO UPDATE SET document = excluded.document
+INSERT INTO resource_policies (account_id, region, arn, policy_name, document, principal_ids)
+VALUES (:account_id, :region, :arn, :policy_name, :document, :principal_ids)
+ON CONFLICT (arn, policy_name) DO UPDATE SET document = excluded.document, principal_ids = excluded.principal_ids
 
 -- delete_policy --
 DELETE FROM resource_policies WHERE arn = :arn AND policy_name = :policy_name

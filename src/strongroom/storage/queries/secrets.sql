@@ -5,7 +5,8 @@ deleted_at, purge_at, owning_service, primary_region, type, revision, cross_acco
 -- fragment secret_facts --
 {secret_columns},
 (SELECT json_group_object(label, version_id) FROM stages WHERE stages.arn = secrets.arn),
-(SELECT json_group_object(policy_name, document) FROM resource_policies WHERE resource_policies.arn = secrets.arn)
+(SELECT json_group_object(policy_name, json_array(document, principal_ids)) FROM resource_policies
+WHERE resource_policies.arn = secrets.arn)
 
 -- find_secret --
 -- A secret by its exact name, with its labels and policies
