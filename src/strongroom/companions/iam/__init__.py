@@ -26,22 +26,20 @@ from strongroom.companions.iam import (
     users,
 )
 
-OPERATIONS: Final[dict[str, CompanionOperation[Any]]] = {
-    operation.name: operation
-    for operation in (
-        *users.OPERATIONS,
-        *groups.OPERATIONS,
-        *roles.OPERATIONS,
-        *managed_policies.OPERATIONS,
-        *policy_versions.OPERATIONS,
-        *inline_policies.OPERATIONS,
-        *attachments.OPERATIONS,
-        *boundaries.OPERATIONS,
-        *tagging.OPERATIONS,
-        *access_keys.OPERATIONS,
-        *identity_providers.OPERATIONS,
-        *account.OPERATIONS,
-        *simulation.OPERATIONS,
-        *absent.OPERATIONS,
-    )
-}
+_ALL: Final[tuple[CompanionOperation[Any], ...]] = (
+    *users.OPERATIONS,
+    *groups.OPERATIONS,
+    *roles.OPERATIONS,
+    *managed_policies.OPERATIONS,
+    *policy_versions.OPERATIONS,
+    *inline_policies.OPERATIONS,
+    *attachments.OPERATIONS,
+    *boundaries.OPERATIONS,
+    *tagging.OPERATIONS,
+    *access_keys.OPERATIONS,
+    *identity_providers.OPERATIONS,
+    *account.OPERATIONS,
+    *simulation.OPERATIONS,
+    *absent.OPERATIONS,
+)
+OPERATIONS: Final = {operation.name: operation for operation in _ALL}

@@ -147,9 +147,7 @@ def get_access_key_last_used(call: CompanionCall, request: LastUsedRequest) -> L
     if use is not None:
         shown = AccessKeyLastUsed(last_used_date=use.used_at, service_name=use.service, region=use.region)
     is_root = row.principal_id == row.account_id
-    return LastUsedResponse(
-        user_name=None if is_root else last_name(row.principal_arn), access_key_last_used=shown
-    )
+    return LastUsedResponse(user_name=None if is_root else last_name(row.principal_arn), access_key_last_used=shown)
 
 
 def _require_allowed(call: CompanionCall, request: LastUsedRequest, holder_arn: str) -> None:

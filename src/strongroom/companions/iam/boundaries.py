@@ -44,14 +44,8 @@ def delete_role_permissions_boundary(call: CompanionCall, request: RoleRequest) 
 
 
 OPERATIONS = (
-    changes(
-        "PutUserPermissionsBoundary", PutUserBoundaryRequest, put_user_permissions_boundary, resource=the_user
-    ),
-    changes(
-        "DeleteUserPermissionsBoundary", ShortUserRequest, delete_user_permissions_boundary, resource=the_user
-    ),
-    changes(
-        "PutRolePermissionsBoundary", PutRoleBoundaryRequest, put_role_permissions_boundary, resource=the_role
-    ),
+    changes("PutUserPermissionsBoundary", PutUserBoundaryRequest, put_user_permissions_boundary, resource=the_user),
+    changes("DeleteUserPermissionsBoundary", ShortUserRequest, delete_user_permissions_boundary, resource=the_user),
+    changes("PutRolePermissionsBoundary", PutRoleBoundaryRequest, put_role_permissions_boundary, resource=the_role),
     changes("DeleteRolePermissionsBoundary", RoleRequest, delete_role_permissions_boundary, resource=the_role),
 )

@@ -27,7 +27,6 @@ from strongroom.domain.principal import Principal
 from strongroom.operations.base import REQUIRED, Request, Response, Shape
 
 
-
 class CreateProviderRequest(Request, kw_only=True):
     url: shapes.ProviderUrl = REQUIRED
     client_ids: list[shapes.ClientId] | None = msgspec.field(name="ClientIDList", default=None)
@@ -152,18 +151,10 @@ OPERATIONS = (
         get_provider,
         resource=the_provider,
     ),
-    reads(
-        "ListOpenIDConnectProviders", NoMembers, ListProvidersResponse, list_providers, resource=everything
-    ),
-    changes(
-        "DeleteOpenIDConnectProvider", shapes.ProviderRequest, delete_provider, resource=the_provider
-    ),
-    changes(
-        "AddClientIDToOpenIDConnectProvider", ClientIdRequest, add_client_id, resource=the_provider
-    ),
-    changes(
-        "RemoveClientIDFromOpenIDConnectProvider", ClientIdRequest, remove_client_id, resource=the_provider
-    ),
+    reads("ListOpenIDConnectProviders", NoMembers, ListProvidersResponse, list_providers, resource=everything),
+    changes("DeleteOpenIDConnectProvider", shapes.ProviderRequest, delete_provider, resource=the_provider),
+    changes("AddClientIDToOpenIDConnectProvider", ClientIdRequest, add_client_id, resource=the_provider),
+    changes("RemoveClientIDFromOpenIDConnectProvider", ClientIdRequest, remove_client_id, resource=the_provider),
     changes(
         "UpdateOpenIDConnectProviderThumbprint",
         UpdateThumbprintRequest,

@@ -209,6 +209,10 @@ OPERATIONS = (
     reads("ListPolicies", ListPoliciesRequest, ListPoliciesResponse, list_policies, resource=everything),
     changes("DeletePolicy", shapes.PolicyRequest, delete_policy, resource=the_policy),
     reads(
-        "ListEntitiesForPolicy", ListEntitiesRequest, ListEntitiesResponse, list_entities_for_policy, resource=the_policy
+        "ListEntitiesForPolicy",
+        ListEntitiesRequest,
+        ListEntitiesResponse,
+        list_entities_for_policy,
+        resource=the_policy,
     ),
 )

@@ -67,9 +67,7 @@ def page(
     return Page(items[:most], call.page_tokens.seal(place_of(items[most - 1]), *binding))
 
 
-def page_of(
-    call: CompanionCall, request: Request, items: Sequence[T], place_of: Callable[[T], str]
-) -> Page[T]:
+def page_of(call: CompanionCall, request: Request, items: Sequence[T], place_of: Callable[[T], str]) -> Page[T]:
     """Return a page of a list that is at hand."""
     places = sorted(((place_of(item), item) for item in items), key=lambda pair: pair[0])
     return page(

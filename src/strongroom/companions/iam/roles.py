@@ -121,9 +121,7 @@ def get_role(call: CompanionCall, request: RoleRequest) -> RoleResponse:
 
 def list_roles(call: CompanionCall, request: ListRolesRequest) -> ListRolesResponse:
     found = page_of_entities(call, request, IdentityKind.ROLE, request.path_prefix)
-    roles = [
-        structs.replace(shown_role(call.tx, role), permissions_boundary=None, tags=None) for role in found.items
-    ]
+    roles = [structs.replace(shown_role(call.tx, role), permissions_boundary=None, tags=None) for role in found.items]
     return ListRolesResponse(roles=roles, is_truncated=found.is_truncated, marker=found.marker)
 
 

@@ -282,7 +282,5 @@ OPERATIONS = (
         simulate_principal_policy,
         resource=_the_source,
     ),
-    reads(
-        "SimulateCustomPolicy", SimulateCustomRequest, SimulateResponse, simulate_custom_policy, resource=everything
-    ),
+    reads("SimulateCustomPolicy", SimulateCustomRequest, SimulateResponse, simulate_custom_policy, resource=everything),
 )
