@@ -212,7 +212,7 @@ def _caller_keys(principal: Principal) -> Iterator[tuple[str, str | list[str]]]:
 def _request_keys(caller: Caller, now: datetime) -> Iterator[tuple[str, str | list[str]]]:
     origin = caller.origin
     yield "aws:SourceIp", origin.source_ip
-    yield "aws:SecureTransport", "false" if origin.tls_version is None else "true"
+    yield "aws:SecureTransport", "true" if origin.is_secure else "false"
     yield "aws:CurrentTime", _iso(now)
     yield "aws:EpochTime", str(to_micros(now) // _MICROS_PER_SECOND)
     yield "aws:RequestedRegion", caller.region
