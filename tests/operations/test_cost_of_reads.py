@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from strongroom.wire.core import Answer, HttpRequest
+from strongroom.wire.exchange import Answer, HttpRequest
 from support.deployment import Deployment, config_for, deployed
 from support.signing import Signer
 

@@ -15,7 +15,7 @@ from strongroom.domain.listing import SortBy
 from strongroom.entropy import SystemEntropy
 from strongroom.operations import OPERATIONS
 from strongroom.storage.base import Transaction
-from strongroom.wire.core import Answer, HttpRequest
+from strongroom.wire.exchange import Answer, HttpRequest
 from support.deployment import Deployment, config_for, deployed, token
 from support.factories import ACCOUNT_ID, REGION
 from support.kms_keys import create_key

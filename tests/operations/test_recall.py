@@ -19,7 +19,7 @@ from strongroom.domain.kms_key import KeyState
 from strongroom.storage import sqlite as sqlite_module
 from strongroom.storage.base import StorageError
 from strongroom.storage.postgresql_bringer import PostgresqlBringer
-from strongroom.wire.core import Answer, HttpRequest, Pending, _waited
+from strongroom.wire.exchange import Answer, HttpRequest, Pending, waited
 from support.deployment import Deployment, config_for, deployed, token
 from support.factories import ACCOUNT_ID
 from support.kms_keys import change_state, create_key
@@ -47,7 +47,7 @@ class Client:
 
     def read(self, secret_id: str = "app/db", **members: str) -> Any:
         """Return the value, or status and error of a refusal."""
-        answer = _waited(self.deployment.node.edge._core.begin(self.request(secret_id, **members)))
+        answer = waited(self.deployment.node.edge._core.begin(self.request(secret_id, **members)))
         assert isinstance(answer, Answer)
         told = json.loads(answer.body)
         return told["SecretString"] if answer.status == 200 else (answer.status, told["__type"])
@@ -185,7 +185,7 @@ def test_a_forged_signature_is_refused_whatever_is_recalled(client):
     assert client.read() == "two"
     request = client.request()
     forged = [(name, value[:-4] + b"0000" if name == b"authorization" else value) for name, value in request.headers]
-    answer = _waited(client.deployment.node.edge._core.begin(HttpRequest("POST", b"/", b"", forged, request.body, "")))
+    answer = waited(client.deployment.node.edge._core.begin(HttpRequest("POST", b"/", b"", forged, request.body, "")))
     assert json.loads(answer.body)["__type"] == "InvalidSignatureException"
 
 
@@ -272,7 +272,7 @@ def test_an_unknown_caller_is_refused(on_postgresql):
     request = on_postgresql.request("app/1")
     unknown = [(name, value.replace(KEY[0].encode(), b"AKIAIOSFODNN7UNKNOWN")) for name, value in request.headers]
     core = on_postgresql.deployment.node.edge._core
-    answer = _waited(core.begin(HttpRequest("POST", b"/", b"", unknown, request.body, "")))
+    answer = waited(core.begin(HttpRequest("POST", b"/", b"", unknown, request.body, "")))
     assert json.loads(answer.body)["__type"] == "UnrecognizedClientException"
 
 

@@ -32,7 +32,6 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -73,6 +72,8 @@ SIGNATURE_LENGTH: Final = 64
 MAX_DATE_SHOWN: Final = 64
 
 _CONDITIONAL: Final = frozenset({b"content-type", b"date"})
+_SCHEME: Final = SCHEME_PREFIX.encode()
+_ONE_SECOND: Final = timedelta(seconds=1)
 _ALWAYS_SIGNED: Final = (b"x-amz-", b"x-k8s-")
 """Beginnings of names; x-k8s-aws-id names the cluster that a proof is for."""
 
@@ -105,8 +106,6 @@ class Signable(Protocol):
 
 
 K = TypeVar("K", bound=Credentials)
-
-
 FindKey: TypeAlias = Callable[[str, str | None], K | None]
 
 
@@ -117,23 +116,17 @@ class Verified(msgspec.Struct, Generic[K], frozen=True):
     region: str
 
 
-class _Form(Enum):
-    """Where a signature stands."""
-
-    HEADER = "the Authorization header"
-    QUERY = "the query string"
-
-
 class _Claim(msgspec.Struct, frozen=True):
     """What a request says about its own signature, in either form; its date is current."""
 
-    form: _Form
     authorization: Authorization
     signature: str
     timestamp: str
     token: bytes | None
     new_prefix: str | None = None
     """The Authorization header up to the signature, if it is worth remembering."""
+
+    is_presigned: bool = False
 
 
 class Verifier:
@@ -156,6 +149,7 @@ class Verifier:
         self._skew = skew
         self._fixed_content_type = fixed_content_type
         self._presigned_age = presigned_age
+        self._too_new = -skew
         self._signing_keys: BoundedCache[tuple[str, int, str, str, str], bytes] = BoundedCache(CACHE_ENTRIES)
         self._authorizations: BoundedCache[str, Authorization] = BoundedCache(CACHE_ENTRIES)
 
@@ -185,13 +179,8 @@ class Verifier:
         return Verified(access_key, region)
 
     def _claim(self, request: Signable, headers: Mapping[bytes, bytes], now: datetime) -> _Claim:
-        match _form_of(headers, request.query_string):
-            case _Form.HEADER:
-                return self._header_claim(headers, now)
-            case _Form.QUERY if self._presigned_age is not None:
-                return self._query_claim(request, headers, now, self._presigned_age)
-            case _:
-                raise MissingAuthenticationTokenException("Missing Authentication Token")
+        is_presigned = _is_signed_in_query(headers, request.query_string, is_allowed=self._presigned_age is not None)
+        return self._query_claim(request, headers, now) if is_presigned else self._header_claim(headers, now)
 
     def _header_claim(self, headers: Mapping[bytes, bytes], now: datetime) -> _Claim:
         text = headers[b"authorization"].decode("ascii").strip(" ")
@@ -204,17 +193,15 @@ class Verifier:
         self._require_current(timestamp, request_time, now, self._skew)
         token = headers.get(b"x-amz-security-token")
         token = None if token is None else token.strip()
-        return _Claim(_Form.HEADER, authorization, signature, timestamp, token, new_prefix)
+        return _Claim(authorization, signature, timestamp, token, new_prefix)
 
-    def _query_claim(
-        self, request: Signable, headers: Mapping[bytes, bytes], now: datetime, oldest: timedelta
-    ) -> _Claim:
+    def _query_claim(self, request: Signable, headers: Mapping[bytes, bytes], now: datetime) -> _Claim:
         presigned = parse_presigned(request.query_string)
         require_bare_get(request.method, headers, request.body)
         timestamp, request_time = _parse_request_time(presigned.date.encode(), is_iso_only=True)
-        self._require_current(timestamp, request_time, now, oldest)
+        self._require_current(timestamp, request_time, now, self._presigned_age or timedelta())
         presigned.require_unexpired(request_time, now)
-        return _Claim(_Form.QUERY, presigned.authorization, presigned.signature, timestamp, presigned.token)
+        return _Claim(presigned.authorization, presigned.signature, timestamp, presigned.token, is_presigned=True)
 
     def _require_signature(self, access_key: Credentials, claim: _Claim, to_sign: bytes) -> None:
         _, date, region, service, _ = claim.authorization.elements
@@ -240,12 +227,12 @@ class Verifier:
     def _require_current(self, timestamp: str, request_time: datetime, now: datetime, oldest: timedelta) -> None:
         age = now - request_time
         # Request times are whole seconds, and an age counts in whole seconds as well: 300.9 s are 300 s.
-        if age >= oldest + timedelta(seconds=1):
+        if age - oldest >= _ONE_SECOND:
             raise InvalidSignatureException(
                 f"Signature expired: {timestamp} is now earlier than {_basic_format(now - oldest)} "
                 f"({_basic_format(now)} - {oldest // timedelta(minutes=1)} min.)"
             )
-        if age < -self._skew:
+        if age < self._too_new:
             raise InvalidSignatureException(
                 f"Signature not yet current: {timestamp} is still later than {_basic_format(now + self._skew)} "
                 f"({_basic_format(now)} + {self._skew // timedelta(minutes=1)} min.)"
@@ -259,13 +246,13 @@ class Verifier:
             raise InvalidSignatureException(_unsigned("Host' or ':authority"))
         for name in headers:
             if name not in signed and (name in _CONDITIONAL or name.startswith(_ALWAYS_SIGNED)):
-                self._require_may_be_unsigned(name, headers, claim.form)
+                self._require_may_be_unsigned(name, headers, is_presigned=claim.is_presigned)
         if not signed <= headers.keys():
             absent = next(name for name in claim.authorization.signed_headers if name not in headers)
             raise InvalidSignatureException(f"'{_title(absent)}' is a 'SignedHeader' but not part of the request.")
 
-    def _require_may_be_unsigned(self, name: bytes, headers: Mapping[bytes, bytes], form: _Form) -> None:
-        is_unread_date = name == b"date" and (form is _Form.QUERY or b"x-amz-date" in headers)
+    def _require_may_be_unsigned(self, name: bytes, headers: Mapping[bytes, bytes], *, is_presigned: bool) -> None:
+        is_unread_date = name == b"date" and (is_presigned or b"x-amz-date" in headers)
         is_fixed_type = name == b"content-type" and headers[name].strip() == self._fixed_content_type
         if not (is_unread_date or is_fixed_type):
             raise InvalidSignatureException(_unsigned(_title(name)))
@@ -317,11 +304,12 @@ def _require_once(pairs: Sequence[tuple[bytes, bytes]]) -> None:
         seen.add(name)
 
 
-def _form_of(headers: Mapping[bytes, bytes], query_string: bytes) -> _Form | None:
-    """Return where the signature of a request stands, None if it has none. This alone decides it.
+def _is_signed_in_query(headers: Mapping[bytes, bytes], query_string: bytes, *, is_allowed: bool) -> bool:
+    """Tell whether a signature stands in the query string and not in a header. This alone decides it.
 
     Raises:
         InvalidSignatureException: there are two.
+        MissingAuthenticationTokenException: there is none, or only one in the query string that may not be there.
     """
     authorization = headers.get(b"authorization")
     is_in_query = bool(query_string) and is_presigned(query_string)
@@ -329,10 +317,11 @@ def _form_of(headers: Mapping[bytes, bytes], query_string: bytes) -> _Form | Non
         raise InvalidSignatureException(
             "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
         )
-    if is_in_query:
-        return _Form.QUERY
-    is_in_header = authorization is not None and authorization.strip(b" ").startswith(SCHEME_PREFIX.encode())
-    return _Form.HEADER if is_in_header else None
+    if is_in_query and is_allowed:
+        return True
+    if authorization is not None and authorization.strip(b" ").startswith(_SCHEME):
+        return False
+    raise MissingAuthenticationTokenException("Missing Authentication Token")
 
 
 def _parse_request_time(date: bytes, *, is_iso_only: bool) -> tuple[str, datetime]:
@@ -363,7 +352,7 @@ def _basic_format(instant: datetime) -> str:
 
 def _string_to_sign(request: Signable, headers: Mapping[bytes, bytes], claim: _Claim, payload_hash: str) -> bytes:
     uri = canonical_uri(request.raw_path)
-    query = canonical_query(request.query_string, presigned=claim.form is _Form.QUERY)
+    query = canonical_query(request.query_string, presigned=claim.is_presigned)
     signed_headers = claim.authorization.signed_headers
     canonical = canonical_request(request.method, uri, query, headers, signed_headers, payload_hash)
     return string_to_sign(claim.timestamp, claim.authorization.scope, canonical)

@@ -23,8 +23,9 @@ import msgspec
 
 from strongroom import ids
 from strongroom.audit.record import Origin
-from strongroom.authn.access_keys import StoredAccessKey
-from strongroom.authn.sigv4 import Verified, Verifier
+from strongroom.authn.callers import CallerKey
+from strongroom.authn.failed_attempts import Prover
+from strongroom.authn.sigv4 import Verified
 from strongroom.errors import ServiceError
 from strongroom.operations.base import Operation, Request, Response
 from strongroom.service import (
@@ -37,6 +38,8 @@ from strongroom.service import (
     internal_failure,
 )
 from strongroom.wire import awsjson, constraints, faults, http_guard
+from strongroom.wire.exchange import Answer, Elsewhere, Headers, HttpRequest, Outcome, Pending, waited
+from strongroom.wire.origins import Origins
 
 SERVICE_NAME: Final = "secretsmanager"
 CONTENT_TYPE: Final = b"application/x-amz-json-1.1"
@@ -46,60 +49,36 @@ _HTTP_NOT_FOUND: Final = 404
 _CLAIMED_KEY: Final = re.compile(rb"Credential=([A-Za-z0-9]{16,128})/")
 _OPERATION_NAME: Final = re.compile(r"[A-Za-z0-9]{1,64}")
 
-Headers = list[tuple[bytes, bytes]]
+FindCaller: TypeAlias = Callable[[str, str | None, Given | None], CallerKey | None]
+"""Finds the credentials of a key id and a session token, in what was brought if anything was."""
 
-
-class HttpRequest(msgspec.Struct, frozen=True):
-    """A request as it came: header names in lower case, in order of arrival."""
-
-    method: str
-    raw_path: bytes
-    query_string: bytes
-    headers: Headers
-    body: bytes
-    source_ip: str
-    http_version: str = "1.1"
-    tls_version: str | None = None
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """An answer as it goes out; `headers` lack only what the connection adds."""
-
-    status: int
-    headers: Headers
-    body: bytes
-
-
-class Pending(msgspec.Struct, frozen=True):
-    """An answer that waits for `future`; `finish` turns its outcome into the answer, or into another wait."""
-
-    future: Future[Any]
-    finish: Callable[[Future[Any]], Outcome]
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """This process may not write; the request must go, whole, to the one that does."""
-
-
-Outcome: TypeAlias = Answer | Pending | Elsewhere
-FindKey: TypeAlias = Callable[[str, Given | None], StoredAccessKey | None]
+Companions: TypeAlias = Callable[[HttpRequest, Origin], Outcome | None]
+"""Answers what is meant for another service on this port; None for what is not."""
 
 
 class RequestCore:
     """Answers requests of the Secrets Manager endpoint. `threads` are needed where reads may wait."""
 
     def __init__(
-        self, service: Service, verifier: Verifier, find_key: FindKey, *, threads: Executor | None = None
+        self,
+        service: Service,
+        prover: Prover,
+        find_caller: FindCaller,
+        *,
+        origins: Origins,
+        companions: Companions | None = None,
+        threads: Executor | None = None,
     ) -> None:
         self._service = service
-        self._verifier = verifier
-        self._find_key = find_key
+        self._prover = prover
+        self._find_caller = find_caller
+        self._origins = origins
+        self._companions = companions
         self._threads = threads
 
     def respond(self, request: HttpRequest) -> Answer | Elsewhere:
         """Answer, waiting as long as it takes."""
-        return _waited(self._admit(request, self._perform_whole))
+        return waited(self._admit(request, self._perform_whole))
 
     def begin(self, request: HttpRequest) -> Outcome:
         """Answer now, or say what to wait for. Raises nothing."""
@@ -108,7 +87,7 @@ class RequestCore:
     def _admit(self, request: HttpRequest, proceed: Callable[[_Progress], Outcome]) -> Outcome:
         """Refuse what is no call of an operation; go on with what is."""
         named = dict(request.headers)
-        origin = self._origin(request, named)
+        origin = self._origins.of(request, named)
         try:
             http_guard.check(
                 request.method,
@@ -119,6 +98,8 @@ class RequestCore:
             )
         except http_guard.HttpRefused as refusal:
             return Answer(refusal.status, _headers(origin), faults.body_of(refusal.error))
+        if self._companions is not None and (outcome := self._companions(request, origin)) is not None:
+            return outcome
         if (
             request.method != "POST"
             or request.raw_path != b"/"
@@ -142,7 +123,8 @@ class RequestCore:
         bringer, operation, claimed = self._service.storage.bringer, progress.operation, progress.claimed_key
         if bringer is None or operation is None or claimed is None:
             return self._on_thread(progress)
-        if not operation.mutates and operation.reads_version is None:
+        is_session = any(name == b"x-amz-security-token" for name, _ in progress.request.headers)
+        if is_session or (not operation.mutates and operation.reads_version is None):
             return self._on_thread(progress)
         return Pending(
             bringer.access_key(claimed),
@@ -179,7 +161,7 @@ class RequestCore:
         return Pending(self._threads.submit(self._respond_again, progress), lambda future: future.result())
 
     def _respond_again(self, progress: _Progress) -> Answer | Elsewhere:
-        return _waited(self._continue(progress, lambda: self._perform_whole(progress)))
+        return waited(self._continue(progress, lambda: self._perform_whole(progress)))
 
     def _understand(self, progress: _Progress, key: Given | None) -> tuple[Request, Caller]:
         """Return what is asked, and by whom; nothing is read of a body before its signature is proven.
@@ -188,8 +170,11 @@ class RequestCore:
             ServiceError: the answer.
         """
         request = progress.request
-        progress.verified = verified = self._verifier.verify(
-            request, lambda key_id, _token: self._find_key(key_id, key), self._service.clock.now()
+        progress.verified = verified = self._prover.prove(
+            request,
+            lambda key_id, token: self._find_caller(key_id, token, key),
+            self._service.clock.now(),
+            source=progress.origin.source_ip,
         )
         typed = awsjson.decode(request.body, progress.known_operation.request)
         constraints.check(typed)
@@ -257,16 +242,6 @@ class RequestCore:
         operation = "Unknown" if progress.operation is None else progress.operation.name
         self._service.metrics.increment("requests_total", f'operation="{operation}",code="{code}"')
 
-    def _origin(self, request: HttpRequest, named: dict[bytes, bytes]) -> Origin:
-        agent, host = named.get(b"user-agent"), named.get(b"host")
-        return Origin(
-            request_id=ids.random_uuid(self._service.entropy),
-            source_ip=request.source_ip,
-            user_agent=None if agent is None else agent.decode("latin-1"),
-            host=None if host is None else host.decode("latin-1"),
-            tls_version=request.tls_version,
-        )
-
 
 class _Progress(msgspec.Struct):
     """How far a request has come, for whoever must record or answer it."""
@@ -275,7 +250,7 @@ class _Progress(msgspec.Struct):
     origin: Origin
     target: str | None
     operation: Operation[Any] | None = None
-    verified: Verified[StoredAccessKey] | None = None
+    verified: Verified[CallerKey] | None = None
     is_admitted: bool = False
 
     @property
@@ -296,12 +271,6 @@ class _Progress(msgspec.Struct):
             if name == b"authorization" and (match := _CLAIMED_KEY.search(value)):
                 return match[1].decode()
         return None
-
-
-def _waited(outcome: Outcome) -> Answer | Elsewhere:
-    while isinstance(outcome, Pending):
-        outcome = outcome.finish(outcome.future)
-    return outcome
 
 
 def _headers(origin: Origin, content_type: bytes = CONTENT_TYPE) -> Headers:

@@ -27,7 +27,8 @@ from strongroom.errors import ServiceError
 from strongroom.metrics import Metrics
 from strongroom.service import internal_failure
 from strongroom.wire import faults
-from strongroom.wire.core import CONTENT_TYPE, Answer, Headers, HttpRequest, Outcome, Pending, RequestCore
+from strongroom.wire.core import CONTENT_TYPE, RequestCore
+from strongroom.wire.exchange import Answer, Headers, HttpRequest, Outcome, Pending
 
 CLOSE: Final = (b"Connection", b"close")
 """The header of an answer that is the last on its connection."""

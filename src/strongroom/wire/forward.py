@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from strongroom.errors import ServiceUnavailableException
-from strongroom.wire.core import Answer, HttpRequest
+from strongroom.wire.exchange import Answer, HttpRequest
 
 PATIENCE_SECONDS: Final = 5.0
 """How long a request waits for a writer that is not there; starting one takes about a second."""

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Final
 
 from strongroom.clock import SystemClock
-from strongroom.wire.core import Answer, Headers
+from strongroom.wire.exchange import Answer, Headers
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 

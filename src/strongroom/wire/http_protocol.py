@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import httptools
 
-from strongroom.wire.core import HttpRequest
+from strongroom.wire.exchange import HttpRequest
 from strongroom.wire.deadline import Deadline
 from strongroom.wire.edge import CLOSE
 from strongroom.wire.http_answer import CONTINUE, render, render_server_lines
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import uvicorn
     from uvicorn.server import ServerState
 
-    from strongroom.wire.core import Answer, Headers
+    from strongroom.wire.exchange import Answer, Headers
     from strongroom.wire.edge import Edge
 
 HEADER_TIMEOUT: Final = 20.0

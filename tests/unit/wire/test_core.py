@@ -16,7 +16,8 @@ from strongroom.audit.trail import TrailError
 from strongroom.domain.timestamps import to_micros
 from strongroom.operations import OPERATIONS
 from strongroom.storage.base import StorageError, WriteElsewhereError
-from strongroom.wire.core import Answer, Elsewhere, HttpRequest, Pending, RequestCore
+from strongroom.wire.core import RequestCore
+from strongroom.wire.exchange import Answer, Elsewhere, HttpRequest, Pending
 from support.deployment import Deployment, config_for, deployed, token
 from support.signing import CONTENT_TYPE, Signer
 

@@ -13,7 +13,7 @@ import pytest
 import uvloop
 
 from strongroom.errors import ServiceUnavailableException
-from strongroom.wire.core import Answer, HttpRequest
+from strongroom.wire.exchange import Answer, HttpRequest
 from strongroom.wire.forward import Link, Writer
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from strongroom.wire import http_protocol
-from strongroom.wire.core import Answer, HttpRequest, Pending
+from strongroom.wire.exchange import Answer, HttpRequest, Pending
 from strongroom.wire.http_guard import MAX_BODY_BYTES
 from support.certificates import make_certificate
 from support.edge_server import (

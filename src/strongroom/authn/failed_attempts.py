@@ -1,0 +1,108 @@
+"""Whoever fails to prove an identity again and again has to wait.
+
+Rules (ours; AWS publishes none):
+- Failures are signatures that do not match, of a key or of none that is known. Each address has so many for
+  each key id at once, and then some a second; so many times that for all key ids together that nobody has.
+- Whoever waits is refused before anything is looked up or computed: as throttled, which clients retry later.
+- A right signature is never counted. An address that fails with one key keeps its others, and a key that
+  fails from one address goes on working from others: nobody is locked out by somebody else.
+- What is remembered is bounded; each process counts by itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from datetime import datetime
+from typing import Final, TypeVar
+
+from strongroom.authn.credentials import Credentials
+from strongroom.authn.sigv4 import FindKey, Signable, Verified, Verifier
+from strongroom.errors import InvalidSignatureException, ThrottlingException, UnrecognizedClientException
+from strongroom.metrics import Metrics
+
+BURST: Final = 20
+"""Failures of one address with one key id that come at once."""
+
+PER_SECOND: Final = 1.0
+"""Failures of one address with one key id for which the burst is filled up again."""
+
+UNKNOWN_FACTOR: Final = 5
+"""How many times that an address has for all unknown key ids together."""
+
+REMEMBERED: Final = 10_000
+
+K = TypeVar("K", bound=Credentials)
+
+
+class FailedAttempts:
+    """Counts failures by address and key id, as buckets that fill up again."""
+
+    def __init__(self, burst: int = BURST, per_second: float = PER_SECOND, *, metrics: Metrics | None = None) -> None:
+        self._burst = burst
+        self._per_second = per_second
+        self._metrics = metrics
+        self._spent: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def require_patience(self, source: str, access_key_id: str, now: datetime) -> None:
+        """Refuse an address that has failed too often. Raises ThrottlingException."""
+        with self._lock:
+            is_over = any(
+                self._level(place, now.timestamp()) > burst - 1
+                for place, burst in self._places(source, access_key_id)
+            )
+        if is_over:
+            self._count("throttled")
+            raise ThrottlingException("Rate exceeded")
+
+    def note(self, source: str, access_key_id: str, now: datetime, *, is_known: bool) -> None:
+        """Count a failure, with a key id that somebody has or that nobody has."""
+        self._count("wrong_signature" if is_known else "unknown_key")
+        places = self._places(source, access_key_id)
+        with self._lock:
+            for place, _ in places[:1] if is_known else places:
+                self._spent[place] = (self._level(place, now.timestamp()) + 1, now.timestamp())
+                self._spent.move_to_end(place)
+            while len(self._spent) > REMEMBERED:
+                self._spent.popitem(last=False)
+
+    def _places(self, source: str, access_key_id: str) -> list[tuple[tuple[str, str], int]]:
+        return [((source, access_key_id), self._burst), ((source, ""), self._burst * UNKNOWN_FACTOR)]
+
+    def _level(self, place: tuple[str, str], now: float) -> float:
+        level, since = self._spent.get(place, (0.0, now))
+        factor = 1 if place[1] else UNKNOWN_FACTOR
+        return max(0.0, level - max(0.0, now - since) * self._per_second * factor)
+
+    def _count(self, kind: str) -> None:
+        if self._metrics is not None:
+            self._metrics.increment("failed_authentications_total", f'kind="{kind}"')
+
+
+class Prover:
+    """Verifies requests to one service, and has whoever fails too often wait."""
+
+    def __init__(self, verifier: Verifier, attempts: FailedAttempts | None = None) -> None:
+        self._verifier = verifier
+        self._attempts = attempts
+
+    def prove(self, request: Signable, find_key: FindKey[K], now: datetime, *, source: str) -> Verified[K]:
+        """Return who made the request, or raise the answer to give. `source` is the address it came from."""
+        attempts = self._attempts
+        if attempts is None:
+            return self._verifier.verify(request, find_key, now)
+        claimed: list[tuple[str, bool]] = []
+
+        def find(access_key_id: str, token: str | None) -> K | None:
+            attempts.require_patience(source, access_key_id, now)
+            found = find_key(access_key_id, token)
+            claimed.append((access_key_id, found is not None))
+            return found
+
+        try:
+            return self._verifier.verify(request, find, now)
+        except (InvalidSignatureException, UnrecognizedClientException):
+            for access_key_id, is_known in claimed:
+                attempts.note(source, access_key_id, now, is_known=is_known)
+            raise
