@@ -12,11 +12,21 @@ from strongroom.audit.record import Origin
 from strongroom.authn.access_keys import AccessKeys
 from strongroom.authn.key_sets import KeySets
 from strongroom.authn.sessions import SessionTokens
+from strongroom.authn.web_identity import Provider
 from strongroom.authorization import Authorizer
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.domain.principal import Principal
 from strongroom.entropy import Entropy
 from strongroom.storage.base import Transaction
+
+
+class KeysWantedError(Exception):
+    """An identity provider's keys must be fetched before the call can be performed."""
+
+    def __init__(self, provider: Provider, key_id: str | None) -> None:
+        super().__init__(provider.url)
+        self.provider = provider
+        self.key_id = key_id
 
 
 class CompanionCall(msgspec.Struct, frozen=True):

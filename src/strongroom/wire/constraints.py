@@ -31,6 +31,10 @@ MAX_VALUE_SHOWN: Final = 1_024
 MAX_VIOLATIONS: Final = 50
 """Most violations looked for: a long list of bad items shall not become a message far longer still."""
 
+_WORDS_AND_SPACES: Final = r"\p{L}\p{Z}\p{N}_"
+_SPACES: Final = r" \u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000"
+"""Unicode's separators, which \\p{Z} means; its letters, numbers and the underscore are \\w."""
+
 _PATTERN: Final = "Member must satisfy regular expression pattern: "
 
 
@@ -143,10 +147,18 @@ def _limits(extra: dict[str, Any], kind: wire_types.Type) -> Iterator[_Limit]:
     if isinstance(kind, (wire_types.StrType, wire_types.BytesType, wire_types.ListType)):
         yield from _bounds(extra, "length", len)
     if extra.get("pattern") is not None:
-        pattern = re.compile(extra["pattern"].removesuffix("$"))
+        pattern = _compiled(extra["pattern"])
         yield _Limit(_PATTERN + extra["pattern"], lambda value: pattern.fullmatch(value) is not None)
     if isinstance(kind, wire_types.StrType) and not extra.get("sensitive"):
         yield _Limit(_PATTERN + r"[^\u0000]*", lambda value: "\0" not in value, is_declared=False)
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    r"""Compile a pattern of the service models, in which \w and \d are of ASCII and \p{..} a class of Unicode."""
+    text = pattern.removesuffix("$")
+    if _WORDS_AND_SPACES in text:
+        return re.compile(text.replace(_WORDS_AND_SPACES, r"\w" + _SPACES))
+    return re.compile(text, re.ASCII)
 
 
 def _bounds(extra: dict[str, Any], what: str, measure: Callable[[Any], int]) -> Iterator[_Limit]:
