@@ -15,6 +15,7 @@ _SECRET_KEY = _ALPHANUMERIC + "+/"
 ARN_SUFFIX_LENGTH = 6
 ACCESS_KEY_ID_LENGTH = 20
 SECRET_ACCESS_KEY_LENGTH = 40
+UNIQUE_ID_LENGTH = 21
 
 
 def _draw(entropy: Entropy, alphabet: str, length: int) -> str:
@@ -38,6 +39,11 @@ def arn_suffix(entropy: Entropy) -> str:
 def access_key_id(entropy: Entropy) -> str:
     """Return a long-term access key id: AKIA and sixteen base32 characters."""
     return "AKIA" + _draw(entropy, _BASE32, ACCESS_KEY_ID_LENGTH - 4)
+
+
+def unique_id(entropy: Entropy, prefix: str) -> str:
+    """Return the id that an identity keeps for good: its kind's prefix and seventeen base32 characters."""
+    return prefix + _draw(entropy, _BASE32, UNIQUE_ID_LENGTH - len(prefix))
 
 
 def secret_access_key(entropy: Entropy) -> str:

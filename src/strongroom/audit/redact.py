@@ -1,4 +1,7 @@
-"""What a record may show of a request or an answer: the members an operation allows, nothing else."""
+"""What a record may show of a request or an answer: the members an operation allows, nothing else.
+
+A member that is a structure is allowed as a whole, or by single members of its own: "access_key.user_name".
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,17 @@ def shown(message: msgspec.Struct | None, allowed: Iterable[str]) -> dict[str, A
     if message is None:
         return None
     names = _trail_names(type(message))
-    return {
-        names[attribute]: _plain(value)
-        for attribute in allowed
-        if (value := getattr(message, attribute)) is not None and value is not msgspec.UNSET
-    }
+    record: dict[str, Any] = {}
+    for path in allowed:
+        attribute, _, inner = path.partition(".")
+        value = getattr(message, attribute)
+        if value is None or value is msgspec.UNSET:
+            continue
+        if inner:
+            record.setdefault(names[attribute], {}).update(shown(value, (inner,)) or {})
+        else:
+            record[names[attribute]] = _plain(value)
+    return record
 
 
 _NAMES: dict[type[msgspec.Struct], Mapping[str, str]] = {}

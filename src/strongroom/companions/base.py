@@ -76,9 +76,12 @@ class CompanionOperation(Generic[RequestT]):
         access: who may call it.
         resource: gives the ARN that policies are asked about, "*" where there is none, from the request, the
             caller's account and the caller, who is unknown (None) where access is anonymous.
+        is_about_entity: the resource is an entity that may be there: its ARN is completed and its tags and its
+            boundary are condition keys (`targets`).
         mutates: whether the handler changes something.
         handler: does the work in an open transaction.
         shown_request: members of the input (Python names) that the audit record may hold; no secret, no token.
+            Of a structure also single members, as in "access_key.user_name".
         shown_response: the same for the output.
     """
 
@@ -88,6 +91,7 @@ class CompanionOperation(Generic[RequestT]):
     result: type[Response] | None
     access: Access
     resource: Callable[[RequestT, str, Principal | None], str]
+    is_about_entity: bool = False
     mutates: bool
     handler: Callable[[Any, RequestT], Response | None]
     shown_request: tuple[str, ...]

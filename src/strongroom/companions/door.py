@@ -12,7 +12,7 @@ It is the sibling of `service`, which does the same for secrets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,21 +27,18 @@ from strongroom.audit.redact import shown
 from strongroom.authn.access_keys import AccessKeys
 from strongroom.authn.key_sets import KeySets
 from strongroom.authn.sessions import SessionTokens
-from strongroom.authorization import Authorizer, Caller, Keys
+from strongroom.authorization import Authorizer, Caller
 from strongroom.clock import Clock
 from strongroom.companions.base import Access, CompanionOperation
 from strongroom.companions.call import CompanionCall
+from strongroom.companions.targets import condition_keys, find_target, named_in_denial
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.domain.principal import Principal
 from strongroom.entropy import Entropy
 from strongroom.errors import ServiceError
 from strongroom.operations.base import Request, Response
+from strongroom.policy.access_request import NO_RESOURCE
 from strongroom.storage.base import Journal, Storage, Transaction, WriteRequiredError
-
-_MEMBER_KEYS = {
-    "permissions_boundary": "iam:PermissionsBoundary",
-    "policy_arn": "iam:PolicyARN",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +116,7 @@ class _Attempt(msgspec.Struct, frozen=True):
         account_id = service.account_id if principal is None else principal.account_id
         decider = None if caller is None else Authorizer(tx, caller, self.now)
         if operation.access is Access.SIGNED and decider is not None:
-            arn = operation.resource(self.request, account_id, principal)
-            decider.require(
-                operation.action, arn, as_sent=None if arn == "*" else arn, keys=lambda: request_keys(self.request)
-            )
+            self._authorize(tx, decider, operation.resource(self.request, account_id, principal))
         call = CompanionCall(
             caller=principal,
             account_id=account_id,
@@ -139,6 +133,17 @@ class _Attempt(msgspec.Struct, frozen=True):
             record_as=self.identities.append,
         )
         return operation.handler(call, self.request)
+
+    def _authorize(self, tx: Transaction, decider: Authorizer, arn: str) -> None:
+        action, is_entity = self.operation.action, self.operation.is_about_entity
+        target = find_target(tx.identities, arn) if is_entity else None
+        as_sent = named_in_denial(arn) if is_entity else None if arn == NO_RESOURCE else arn
+        decider.require(
+            action,
+            arn if target is None else target.arn,
+            as_sent=as_sent,
+            keys=lambda: condition_keys(action, self.request, target),
+        )
 
     def _record(self, response: Response | None, error: ServiceError | None) -> bytes:
         operation, caller = self.operation, self.caller
@@ -164,19 +169,3 @@ class _Attempt(msgspec.Struct, frozen=True):
         if principal is not None:
             return record.user_identity(principal)
         return self.identities[-1] if self.identities else record.unknown_identity(None)
-
-
-def request_keys(request: Request) -> Keys:
-    """Return the condition keys that a request itself fills: its tags, its boundary, its policy."""
-    return dict(_request_keys(request))
-
-
-def _request_keys(request: Request) -> Iterator[tuple[str, str | list[str]]]:
-    for attribute, key in _MEMBER_KEYS.items():
-        if (value := getattr(request, attribute, None)) is not None:
-            yield key, str(value)
-    tags: list[Any] = getattr(request, "tags", None) or []
-    for tag in tags:
-        yield f"aws:RequestTag/{tag.key}", tag.value or ""
-    if keys := [tag.key or "" for tag in tags] + list(getattr(request, "tag_keys", None) or ()):
-        yield "aws:TagKeys", keys

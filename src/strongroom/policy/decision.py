@@ -22,7 +22,8 @@ Rules:
     allow, identity, boundary, session. With it go the misses among the policies that could have allowed.
 
 An action without resource (`*`) is one in the caller's account; that statements about certain ARNs never
-grant it follows from their patterns.
+grant it follows from their patterns. What AWS has put into every account, with `aws` in the account's place,
+is in the caller's own.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ _Lack: TypeAlias = tuple[PolicyKind, Iterable[Policy]]
 def _find_lack(request: AccessRequest, policies: Policies, verdicts: _Verdicts, *, union: bool) -> _Lack | None:
     """Return what lacks an Allow, where nothing denies."""
     caller, match = request.caller, verdicts.resource.match
-    is_local = request.resource_arn == NO_RESOURCE or _account_of(request.resource_arn) == caller.account_id
+    is_local = request.resource_arn == NO_RESOURCE or _account_of(request.resource_arn) in (caller.account_id, "aws")
     if caller.is_outside:
         return None if match is PrincipalMatch.CALLER else _resource_lack(policies, union=union)
     if match is None and not (is_local and union):
