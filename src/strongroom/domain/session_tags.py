@@ -8,11 +8,12 @@ Rules:
   set again (documented; the text is recorded).
 - Own tags override those of the role at each decision (`authorization`).
 
-Characters and lengths are limits of the request's members.
+Characters and lengths are limits of the request's members; tags of a token's claims are asked `is_sound`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -22,7 +23,13 @@ from strongroom.domain.secret import Tag
 from strongroom.errors import InvalidParameterValue
 
 MAX_SESSION_TAGS: Final = 50
+MAX_KEY_CHARACTERS: Final = 128
+MAX_VALUE_CHARACTERS: Final = 256
 RESERVED_PREFIX: Final = "aws:"
+
+_CHARACTERS: Final = r"[\w \u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000.:/=+\-@]"
+_SOUND_KEY: Final = re.compile(f"{_CHARACTERS}{{1,{MAX_KEY_CHARACTERS}}}")
+_SOUND_VALUE: Final = re.compile(f"{_CHARACTERS}{{0,{MAX_VALUE_CHARACTERS}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,11 @@ def plan_tags(asked: Sequence[Tag], transitive_keys: Sequence[str], calling: Ses
         raise InvalidParameterValue("The specified transitive tag key must be included in the requested tags.")
     kept = (*inherited, *(tag for tag in asked if tag.key.lower() in own))
     return SessionTags((*inherited, *asked), tuple(tag.key for tag in kept))
+
+
+def is_sound(tag: Tag) -> bool:
+    """Tell whether a tag keeps the limits that the service model has for members."""
+    return _SOUND_KEY.fullmatch(tag.key) is not None and _SOUND_VALUE.fullmatch(tag.value) is not None
 
 
 def _handed_down(calling: Session) -> tuple[Tag, ...]:
