@@ -23,8 +23,16 @@ from strongroom.attempt import Surroundings
 from strongroom.audit.record import service_event
 from strongroom.audit.trail import Trail
 from strongroom.authn.access_keys import AccessKeys
+from strongroom.authn.callers import Callers
+from strongroom.authn.failed_attempts import FailedAttempts, Prover
+from strongroom.authn.issuer_fetcher import IssuerFetcher
+from strongroom.authn.key_sets import KeySets
+from strongroom.authn.presigned import MAX_AGE
+from strongroom.authn.sessions import SessionTokens
 from strongroom.authn.sigv4 import Verifier
 from strongroom.clock import Clock, SystemClock
+from strongroom.companions.base import IAM, STS
+from strongroom.companions.door import CompanionService
 from strongroom.config import Config
 from strongroom.crypto.keyring import Keyring, open_keyring
 from strongroom.crypto.page_tokens import PageTokens
@@ -42,6 +50,8 @@ from strongroom.storage.sqlite import SqliteStorage
 from strongroom.throttle import Throttle
 from strongroom.wire.core import CONTENT_TYPE, SERVICE_NAME, RequestCore
 from strongroom.wire.edge import Edge, Forwarder, Probes
+from strongroom.wire.origins import Origins
+from strongroom.wire.query_core import QueryCore
 from strongroom.workers import purge, replicate
 from strongroom.workers.runner import Runner
 from strongroom.workers.trail_keeper import TrailKeeper
@@ -60,6 +70,7 @@ class Node:
     trail: Trail
     service: Service
     edge: Edge
+    companions: CompanionService
     runner: Runner
     keeper: TrailKeeper
     threads: Executor | None
@@ -142,12 +153,15 @@ def _assemble(
         throttle=Throttle(AWS_RATES, config.known_regions) if config.quotas_requests == "aws" else None,
         on_change=runner.wake,
     )
+    access_keys = AccessKeys(storage, keyring, entropy, service.recall)
+    companions = open_companions(config, storage, keyring, access_keys, trail, clock, entropy)
     threads = None if storage.reads_inline else ThreadPoolExecutor(storage.pool_size, thread_name_prefix="requests")
     return Node(
         storage=storage,
         trail=trail,
         service=service,
-        edge=_open_edge(config, service, AccessKeys(storage, keyring, entropy, service.recall), threads, forwarder),
+        companions=companions,
+        edge=_open_edge(config, service, companions, threads, forwarder),
         runner=runner,
         keeper=TrailKeeper(trail, storage, clock, node=name, anchors=config.audit_dir if worker == 0 else None),
         threads=threads,
@@ -177,15 +191,52 @@ def open_trail(
     return trail
 
 
+def open_companions(
+    config: Config,
+    storage: Storage,
+    keyring: Keyring,
+    access_keys: AccessKeys,
+    trail: Trail,
+    clock: Clock,
+    entropy: Entropy,
+) -> CompanionService:
+    """Put together what performs the operations of STS and IAM."""
+    fetcher = IssuerFetcher(
+        private_hosts=config.oidc_private_issuers, http_hosts=config.oidc_http_issuers, ca_file=config.oidc_ca_file
+    )
+    return CompanionService(
+        storage=storage,
+        trail=trail.append,
+        access_keys=access_keys,
+        sessions=SessionTokens(keyring, entropy),
+        key_sets=KeySets(fetcher, clock, http_hosts=config.oidc_http_issuers),
+        page_tokens=PageTokens(keyring),
+        clock=clock,
+        entropy=entropy,
+        account_id=config.account_id,
+        region=config.region,
+    )
+
+
 def _open_edge(
     config: Config,
     service: Service,
-    access_keys: AccessKeys,
+    companions: CompanionService,
     threads: Executor | None,
     forwarder: Forwarder | None,
 ) -> Edge:
-    verifier = Verifier(service=SERVICE_NAME, fixed_content_type=CONTENT_TYPE)
-    core = RequestCore(service, verifier, access_keys.find_active, threads=threads)
+    callers = Callers(service.storage, companions.access_keys, companions.sessions, service.recall)
+    attempts = None
+    if config.authn_failures:
+        attempts = FailedAttempts(config.authn_failures, metrics=service.metrics)
+    own = Prover(Verifier(service=SERVICE_NAME, fixed_content_type=CONTENT_TYPE), attempts)
+    provers = {
+        STS.name: Prover(Verifier(service=STS.name, skew=STS.skew, presigned_age=MAX_AGE), attempts),
+        IAM.name: Prover(Verifier(service=IAM.name, skew=IAM.skew), attempts),
+    }
+    query = QueryCore(service, companions, provers, callers.find, threads=threads)
+    origins = Origins(service.entropy, config.trusted_proxies)
+    core = RequestCore(service, own, callers.find, origins=origins, companions=query.begin, threads=threads)
     probes = Probes(lambda: _unready(service.storage, forwarder), service.metrics if config.metrics else None)
     return Edge(core, probes, service.entropy, forwarder=forwarder)
 

@@ -214,7 +214,7 @@ def environment_keys(origin: Origin, region: str, now: datetime) -> dict[str, st
     """Return the condition keys that a request has whoever sent it: when, from where, to which region."""
     keys = {
         "aws:SourceIp": origin.source_ip,
-        "aws:SecureTransport": "false" if origin.tls_version is None else "true",
+        "aws:SecureTransport": "true" if origin.is_secure else "false",
         "aws:CurrentTime": _iso(now),
         "aws:EpochTime": str(to_micros(now) // _MICROS_PER_SECOND),
         "aws:RequestedRegion": region,

@@ -70,6 +70,21 @@ class Config:
     quotas_versions: int = _setting(AWS.versions_per_secret, "Versions of a secret that the clean-up may not remove.")
     quotas_labels: int = _setting(AWS.labels_per_secret, "Staging labels over all versions of a secret.")
     quotas_tags: int = _setting(AWS.tags_per_secret, "Tags per secret.")
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), "Networks (CIDR) of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, separated by commas."
+    )
+    authn_failures: int = _setting(
+        20, "Wrong signatures of one address with one key id that come at once before it must wait; 0: any number."
+    )
+    oidc_private_issuers: tuple[str, ...] = _setting(
+        (), "Host names of identity providers that may have private addresses, separated by commas."
+    )
+    oidc_http_issuers: tuple[str, ...] = _setting(
+        (), "Host names of identity providers that may be asked without TLS, separated by commas."
+    )
+    oidc_ca_file: Path | None = _setting(
+        None, "PEM file of authorities that identity providers' certificates may name."
+    )
     metrics: bool = _setting(False, "Serve counters at /metrics, to anyone who reaches the port.")  # noqa: FBT003
     log_level: str = _setting("info", "Least important messages to log: debug, info, warning or error.")
     shutdown_grace_seconds: int = _setting(30, "How long a stopping server waits for requests under way.")
@@ -146,6 +161,15 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_network(text: str) -> bool:
+    """Tell whether a text is a network in CIDR notation, or one address."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_file(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,6 +272,12 @@ def _require_sense(config: Config) -> None:
         (config.log_level in _LOG_LEVELS, "log_level", f"one of {', '.join(_LOG_LEVELS)}"),
         (config.quotas_requests in ("off", "aws"), "quotas_requests", "off or aws"),
         (min(config.quotas.numbers) > 0, "quotas_secrets", "every quota is a positive number"),
+        (
+            all(map(is_network, config.trusted_proxies)),
+            "trusted_proxies",
+            "every network is an address, or one with a prefix length like 10.0.0.0/8",
+        ),
+        (config.authn_failures >= 0, "authn_failures", "a number of failures, or 0"),
         (config.shutdown_grace_seconds >= 0, "shutdown_grace_seconds", "a number of seconds"),
         ((config.tls_cert is None) == (config.tls_key is None), "tls_cert", "tls_cert and tls_key go together"),
         (

@@ -251,6 +251,10 @@ class UnrecognizedClientException(CommonError): ...
 class ValidationException(CommonError): ...
 
 
+class TamperedError(Exception):
+    """A sealed thing was not made by this key for this context, or was changed since. No client ever sees it."""
+
+
 class OperatorError(Exception):
     """Something the operator must mend: what happened, why, and what to do next.
 

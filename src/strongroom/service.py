@@ -143,6 +143,7 @@ class Service:
         self,
         *,
         name: str,
+        source: str = record.SERVICE,
         region: str | None,
         principal: Principal | None,
         claimed_key: str | None,
@@ -166,6 +167,7 @@ class Service:
                 identity=identity,
                 origin=origin,
                 read_only=read_only,
+                source=source,
             ),
             error=error,
         )

@@ -254,7 +254,9 @@ def test_a_stored_policy_that_cannot_be_read_denies_everybody_and_says_so_in_the
     arn = deployment.create("app/db")
 
     def spoil(tx):
-        tx.put_policy(tx.find_secret(deployment.account_id, deployment.region, "app/db"), "default", StoredPolicy("{ spoiled"))
+        tx.put_policy(
+            tx.find_secret(deployment.account_id, deployment.region, "app/db"), "default", StoredPolicy("{ spoiled")
+        )
 
     deployment.node.storage.write(spoil)
     parse_stored.cache_clear()  # another test's reading of the same text would be remembered

@@ -197,14 +197,27 @@ def test_the_first_read_of_another_day_records_its_date(client):
     assert described["LastAccessedDate"] == client.deployment.clock.now().timestamp() // 86_400 * 86_400
 
 
-def test_an_answer_that_a_policy_decided_is_never_recalled(client, statements):
+@pytest.mark.parametrize(
+    ("condition", "is_recalled"),
+    [
+        ({}, True),
+        ({"StringEquals": {"secretsmanager:ResourceTag/team": "none"}}, True),
+        ({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, False),
+        ({"Bool": {"AWS:securetransport": "true"}}, False),
+        ({"DateLessThan": {"aws:CurrentTime": "2001-01-01T00:00:00Z"}}, False),
+        ({"StringLike": {"aws:UserAgent": "${aws:SourceIp}"}}, False),
+    ],
+)
+def test_an_answer_is_recalled_unless_a_policy_looked_at_what_changes(client, statements, condition, is_recalled):
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "secretsmanager:Get*", "Resource": "*"}
     allow = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT_ID}, "Action": "secretsmanager:*", "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": allow})
+    statement = deny | {"Condition": condition} if condition else allow
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
     client.deployment.call("PutResourcePolicy", SecretId="app/db", ResourcePolicy=policy)
     assert client.read() == "two"
     statements.clear()
     assert client.read() == "two"
-    assert "find_version" in statements
+    assert ("find_version" in statements) is not is_recalled
 
 
 def test_a_long_value_is_read_from_the_database_each_time(client, statements):
@@ -249,7 +262,7 @@ def test_reads_that_wait_together_are_brought_together(on_postgresql, monkeypatc
         outcomes = [core.begin(on_postgresql.request(f"app/{number}")) for number in range(20)]
         del one
     with ThreadPoolExecutor(1) as threads:
-        answers = list(threads.map(_waited, outcomes))
+        answers = list(threads.map(waited, outcomes))
     assert [json.loads(answer.body)["SecretString"] for answer in answers] == [f"value {n}" for n in range(20)]
     assert all(isinstance(outcome, Pending) for outcome in outcomes)
     assert sum(together) >= 40

@@ -7,11 +7,11 @@ from threading import Barrier
 
 import pytest
 
-from strongroom.crypto.aead import TamperedError, context, wrap
+from strongroom.crypto.aead import context, wrap
 from strongroom.crypto.keyring import Keyring, open_keyring
 from strongroom.crypto.root_key import FileRootKey
 from strongroom.entropy import SystemEntropy
-from strongroom.errors import OperatorError
+from strongroom.errors import OperatorError, TamperedError
 from strongroom.storage.base import WrappedKey
 from support.clock import NOW
 from support.entropy import SeededEntropy

@@ -17,10 +17,14 @@ from strongroom.config import Config
 from strongroom.domain.principal import Principal, root_arn
 from strongroom.operations import OPERATIONS
 from strongroom.service import Caller
+from strongroom.storage.base import Transaction
 from strongroom.wire import awsjson, constraints
 from support.clock import FrozenClock
 from support.entropy import SeededEntropy
 from support.factories import ACCOUNT_ID, REGION
+
+OTHER_ACCOUNTS = ("999988887777", "000000000001")
+"""Accounts that every deployment has besides its own, for policies to name."""
 
 VALUE = "correct horse battery staple"
 
@@ -76,7 +80,18 @@ class Deployment:
 
     def elsewhere(self, *, region: str | None = None, account_id: str | None = None) -> Deployment:
         """Return the same deployment as seen by a caller of another region or account."""
-        return replace(self, region=region or self.region, account_id=account_id or self.account_id)
+        elsewhere = replace(self, region=region or self.region, account_id=account_id or self.account_id)
+        elsewhere.require_account(elsewhere.account_id)
+        return elsewhere
+
+    def require_account(self, account_id: str) -> None:
+        """Have an account, which policies may then name."""
+
+        def make(tx: Transaction) -> None:
+            if tx.find_account(account_id) is None:
+                tx.insert_account(account_id, self.clock.now())
+
+        self.node.storage.write(make)
 
     def caller(self) -> Caller:
         principal = Principal(
@@ -114,6 +129,9 @@ def deployed(config: Config, *, clock: FrozenClock | None = None, seed: int = 0)
     prepare(config, clock=clock, entropy=entropy)
     node = open_node(config, clock=clock, entropy=entropy)
     try:
-        yield Deployment(node, config, clock)
+        deployment = Deployment(node, config, clock)
+        for account_id in OTHER_ACCOUNTS:
+            deployment.require_account(account_id)
+        yield deployment
     finally:
         node.close()

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from strongroom.wire import http_guard
-from strongroom.wire.exchange import Answer, Elsewhere, HttpRequest, Pending
 from strongroom.wire.edge import Edge, Probes
+from strongroom.wire.exchange import Answer, Elsewhere, HttpRequest, Pending
 from strongroom.wire.http_guard import HttpRefused
 from strongroom.wire.http_protocol import HttpProtocol
 from support.entropy import SeededEntropy

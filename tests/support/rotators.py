@@ -23,6 +23,8 @@ class KnownFunctions:
 
 def serve_functions(deployment: Deployment, *arns: str) -> Deployment:
     """Have the deployment serve these functions (FUNCTION alone, if none is named) and return it."""
-    service = replace(deployment.node.service, rotators=KnownFunctions(frozenset(arns or (FUNCTION,))))
+    service = deployment.node.service
+    around = replace(service.around, rotators=KnownFunctions(frozenset(arns or (FUNCTION,))))
+    service = replace(service, around=around)
     deployment.node = replace(deployment.node, service=service)
     return deployment

@@ -40,6 +40,12 @@ class Origin(msgspec.Struct, frozen=True):
     user_agent: str | None
     host: str | None = None
     tls_version: str | None = None
+    is_forwarded_tls: bool = False
+    """Whether a proxy that is trusted says that the caller used TLS."""
+
+    @property
+    def is_secure(self) -> bool:
+        return self.is_forwarded_tls or self.tls_version is not None
 
 
 def user_identity(principal: Principal) -> dict[str, Any]:

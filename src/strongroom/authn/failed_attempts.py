@@ -47,10 +47,11 @@ class FailedAttempts:
 
     def require_patience(self, source: str, access_key_id: str, now: datetime) -> None:
         """Refuse an address that has failed too often. Raises ThrottlingException."""
+        if not self._spent:
+            return
         with self._lock:
             is_over = any(
-                self._level(place, now.timestamp()) > burst - 1
-                for place, burst in self._places(source, access_key_id)
+                self._level(place, now.timestamp()) > burst - 1 for place, burst in self._places(source, access_key_id)
             )
         if is_over:
             self._count("throttled")

@@ -24,9 +24,9 @@ from strongroom import ids
 from strongroom.authn.access_keys import Sealer
 from strongroom.authn.bounded_cache import BoundedCache
 from strongroom.authn.credentials import SecretAccessKey
-from strongroom.crypto.aead import TamperedError
 from strongroom.domain.principal import Principal
 from strongroom.entropy import Entropy
+from strongroom.errors import TamperedError
 
 SESSION_KEY_PREFIX: Final = "ASIA"
 MAX_TOKEN_CHARACTERS: Final = 16_384

@@ -22,6 +22,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from strongroom.entropy import Entropy
+from strongroom.errors import TamperedError
 
 KEY_BYTES: Final = 32
 
@@ -32,10 +33,6 @@ _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _SALT_BYTES: Final = 32
 _LENGTH_BYTES: Final = 4
-
-
-class TamperedError(Exception):
-    """The blob was not made by this key for this context, or was changed since."""
 
 
 def context(purpose: str, *fields: str | int) -> bytes:

@@ -11,10 +11,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from strongroom.crypto.aead import KEY_BYTES, TamperedError, context, derive, unwrap, wrap
+from strongroom.crypto.aead import KEY_BYTES, context, derive, unwrap, wrap
 from strongroom.crypto.root_key import RootKey, RootKeyProvider
 from strongroom.entropy import Entropy
-from strongroom.errors import OperatorError
+from strongroom.errors import OperatorError, TamperedError
 from strongroom.storage.base import Storage, Transaction, WrappedKey
 
 _TERM_BYTES: Final = 4

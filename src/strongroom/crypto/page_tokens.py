@@ -12,9 +12,8 @@ from typing import TypeVar
 
 import msgspec
 
-from strongroom.crypto.aead import TamperedError
 from strongroom.crypto.keyring import Keyring
-from strongroom.errors import InvalidNextTokenException
+from strongroom.errors import InvalidNextTokenException, TamperedError
 
 T = TypeVar("T")
 

@@ -17,23 +17,14 @@ from functools import lru_cache
 from typing import Final
 
 from strongroom import ids
-from strongroom.crypto.aead import (
-    KEY_BYTES,
-    TamperedError,
-    encode_fields,
-    opener,
-    purpose_context,
-    seal,
-    unwrap,
-    wrap,
-)
+from strongroom.crypto.aead import KEY_BYTES, encode_fields, opener, purpose_context, seal, unwrap, wrap
 from strongroom.crypto.keyring import Keyring
 from strongroom.domain import kms_key
 from strongroom.domain.kms_key import DEFAULT_ALIAS, KeyManager, KeyReference, KeyState, KmsKey
 from strongroom.domain.secret import SealedValue, Secret
 from strongroom.domain.secret_value import SecretValue, ValueKind
 from strongroom.entropy import Entropy
-from strongroom.errors import DecryptionFailure, EncryptionFailure, InvalidParameterException
+from strongroom.errors import DecryptionFailure, EncryptionFailure, InvalidParameterException, TamperedError
 from strongroom.metrics import Metrics
 from strongroom.storage.base import Transaction, WrappedKey
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from strongroom.policy.callers import CallerNames, PrincipalMatch
 from strongroom.policy.conditions import Context, matches
@@ -13,8 +12,7 @@ NO_RESOURCE: Final = "*"
 """Stands for the resource of an action that has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class AccessRequest:
+class AccessRequest(NamedTuple):
     """Who wants to do what to which resource, and the context that conditions are about.
 
     The action is `service:Name`; the resource its full ARN, or `*` for an action without one.
@@ -28,8 +26,13 @@ class AccessRequest:
 
 def find_match(statement: Statement, request: AccessRequest) -> PrincipalMatch | None:
     """Return how the statement names the caller if it applies to the request, otherwise None."""
+    return find_match_but_action(statement, request) if statement.actions.covers(request.action) else None
+
+
+def find_match_but_action(statement: Statement, request: AccessRequest) -> PrincipalMatch | None:
+    """Return the same, of a statement about the action that is asked for."""
     match = names_caller(statement, request)
-    if match is None or not statement.actions.covers(request.action) or not covers_resource(statement, request):
+    if match is None or not covers_resource(statement, request):
         return None
     denies = statement.effect is Effect.DENY
     return match if matches(statement.conditions, request.context, unknown_differs=denies) else None

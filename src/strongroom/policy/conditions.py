@@ -51,6 +51,9 @@ _Compiler: TypeAlias = Callable[[str, bool], Test]
 _Parser: TypeAlias = Callable[[str], Any]
 """Reads a value of some syntax; None for text that has not that syntax."""
 
+_Values: TypeAlias = "Mapping[str, str | Sequence[str]]"
+"""The keys of a request with their values."""
+
 
 class Quantifier(Enum):
     """The prefix of an operator on keys of several values."""
@@ -93,20 +96,18 @@ class Condition:
 class Context:
     """The keys of one request; `asked` are those that were looked at, in lower case."""
 
-    __slots__ = ("_exact", "_folded", "_make", "asked")
+    __slots__ = ("_exact", "_folded", "_source", "asked")
 
-    def __init__(self, values: Mapping[str, str | Sequence[str]]) -> None:
+    def __init__(self, values: _Values | Callable[[], _Values]) -> None:
         self.asked: set[str] = set()
-        self._make: Callable[[], Mapping[str, str | Sequence[str]]] = lambda: values
+        self._source = values
         self._exact: dict[str, str | tuple[str, ...]] | None = None
         self._folded: dict[str, list[str]] | None = None
 
     @classmethod
-    def lazy(cls, make: Callable[[], Mapping[str, str | Sequence[str]]]) -> Context:
+    def lazy(cls, make: Callable[[], _Values]) -> Context:
         """Return the context whose keys are made once they are asked for: most policies never do."""
-        context = cls({})
-        context._make = make
-        return context
+        return cls(make)
 
     def find(self, key: str) -> str | tuple[str, ...] | None:
         """Return the value or values of a key; None when it has none."""
@@ -122,9 +123,10 @@ class Context:
 
     def _values(self) -> dict[str, str | tuple[str, ...]]:
         if self._exact is None:
+            source = self._source
             self._exact = {
                 key: value if isinstance(value, str) else tuple(value)
-                for key, value in self._make().items()
+                for key, value in (source() if callable(source) else source).items()
                 if isinstance(value, str) or value
             }
         return self._exact

@@ -29,10 +29,9 @@ is in the caller's own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
-from strongroom.policy.access_request import NO_RESOURCE, AccessRequest, find_match
+from strongroom.policy.access_request import NO_RESOURCE, AccessRequest, find_match_but_action
 from strongroom.policy.callers import PrincipalMatch
 from strongroom.policy.document import Effect, Policy, PolicyKind, Statement
 from strongroom.policy.evaluate import Decision, allowed_by, denied_by, not_allowed
@@ -42,8 +41,7 @@ _ARN_PARTS: Final = 6
 _ACCOUNT_PART: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Policies:
+class Policies(NamedTuple):
     """All that bears upon one request.
 
     Of `resource`, those of the resource, or of the role or key; `session` is None for a caller without
@@ -56,8 +54,7 @@ class Policies:
     session: Sequence[Policy] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What the policies of one kind say: the first Deny that matches, the Allow that names the caller best.
 
     `policy` is the one that the statement stands in.
@@ -76,8 +73,8 @@ def judge(policies: Iterable[Policy], request: AccessRequest) -> Verdict:
     """Return the verdict of policies of one kind, whose statements count together."""
     best, allow, match = None, None, None
     for policy in policies:
-        for statement in policy.statements:
-            found = find_match(statement, request)
+        for statement in policy.statements_on(request.action):
+            found = find_match_but_action(statement, request)
             if found is None:
                 continue
             if statement.effect is Effect.DENY:
@@ -97,10 +94,10 @@ def decide(request: AccessRequest, policies: Policies, *, union: bool = True) ->
             trust policies stand as `resource`.
     """
     verdicts = _Verdicts(
-        resource=judge(policies.resource, request),
-        identity=judge(policies.identity, request),
-        boundary=None if policies.boundary is None else judge((policies.boundary,), request),
-        session=None if policies.session is None else judge(policies.session, request),
+        judge(policies.resource, request) if policies.resource else _SILENCE,
+        judge(policies.identity, request) if policies.identity else _SILENCE,
+        None if policies.boundary is None else judge((policies.boundary,), request),
+        None if policies.session is None else judge(policies.session, request),
     )
     for verdict in verdicts:
         if verdict is not None and verdict.deny is not None and verdict.policy is not None:

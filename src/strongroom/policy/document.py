@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -65,6 +65,9 @@ __all__ = [
 MAX_CHARACTERS: Final = 20_480
 MAX_IAM_CHARACTERS: Final = 131_072
 
+ACTIONS_KEPT: Final = 256
+"""Actions for which each policy remembers its statements: more than all services here have together."""
+
 SYNTAX_ERROR: Final = "This resource policy contains a syntax error."
 WRONG_VERSION: Final = "This policy has invalid syntax."
 IAM_SYNTAX: Final = "Syntax errors in policy."
@@ -94,14 +97,24 @@ class Statement:
     conditions: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Policy:
-    """A compiled document; `name` is what operators know it by."""
+    """A compiled document; `name` is what operators know it by. Two of the same text are two policies."""
 
     kind: PolicyKind
     id: str | None
     statements: tuple[Statement, ...]
     name: str | None = None
+    _by_action: dict[str, tuple[Statement, ...]] = field(default_factory=dict, init=False, repr=False)
+
+    def statements_on(self, action: str) -> tuple[Statement, ...]:
+        """Return the statements about an action; the answer is kept for as many actions as a server has."""
+        found = self._by_action.get(action)
+        if found is None:
+            found = tuple(statement for statement in self.statements if statement.actions.covers(action))
+            if len(self._by_action) < ACTIONS_KEPT:
+                self._by_action[action] = found
+        return found
 
 
 def parse_policy(

@@ -7,7 +7,7 @@ of policy that lacks an Allow, or that holds a Deny. A role has one trust policy
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from strongroom.domain.principal import Principal
 from strongroom.errors import AccessDeniedException
@@ -15,8 +15,7 @@ from strongroom.policy.document import Policy, PolicyKind, Statement
 from strongroom.policy.misses import Miss
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Allowed, or why not; the reason ends the denial's sentence.
 
     The rest is for operators, never for the wire: `kind` is the kind of policy that decided or lacks an

@@ -193,8 +193,8 @@ def _find_unusual(resource: Written) -> PolicyFault | None:
 
 
 def _find_wrong_iam_resource(resource: Written, rest: list[str]) -> PolicyFault | None:
-    _service, region, _account, path = [*rest, *["*"] * (4 - len(rest))]
-    if region not in ("", "*"):
+    _service, region, _account, path = [*rest, *["", "*", "*"][len(rest) - 1 :]]
+    if region:
         message = f"IAM resource {resource.text} cannot contain region information."
         return PolicyFault(resource.place, "IAM is of no region", message)
     if path.startswith(("*", *_IAM_PATHS)):

@@ -210,6 +210,8 @@ class ArnPattern:
 
     def matches(self, arn: str, find: Lookup) -> bool | None:
         """Return whether the ARN matches; None when a variable has no value."""
+        if self._is_everything:
+            return True
         globs = self._globs if self._globs is not None else [part.glob(find) for part in self.parts]
         if not globs:
             return False
@@ -226,6 +228,11 @@ class ArnPattern:
     @property
     def is_constant(self) -> bool:
         return all(part.is_constant for part in self.parts)
+
+    @cached_property
+    def _is_everything(self) -> bool:
+        globs = self._globs
+        return bool(globs) and all(glob is not None and glob.segments == _ANYTHING for glob in globs or ())
 
     @cached_property
     def _globs(self) -> list[Glob | None] | None:

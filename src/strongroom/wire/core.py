@@ -16,16 +16,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from functools import partial
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
-from strongroom import ids
 from strongroom.audit.record import Origin
 from strongroom.authn.callers import CallerKey
 from strongroom.authn.failed_attempts import Prover
-from strongroom.authn.sigv4 import Verified
+from strongroom.authn.sigv4 import FindKey, Verified
 from strongroom.errors import ServiceError
 from strongroom.operations.base import Operation, Request, Response
 from strongroom.service import (
@@ -49,8 +48,12 @@ _HTTP_NOT_FOUND: Final = 404
 _CLAIMED_KEY: Final = re.compile(rb"Credential=([A-Za-z0-9]{16,128})/")
 _OPERATION_NAME: Final = re.compile(r"[A-Za-z0-9]{1,64}")
 
-FindCaller: TypeAlias = Callable[[str, str | None, Given | None], CallerKey | None]
-"""Finds the credentials of a key id and a session token, in what was brought if anything was."""
+
+class FindCaller(Protocol):
+    """Finds the credentials of a key id and a session token, in what was brought if anything was."""
+
+    def __call__(self, access_key_id: str, token: str | None, given: Given | None = None) -> CallerKey | None: ...
+
 
 Companions: TypeAlias = Callable[[HttpRequest, Origin], Outcome | None]
 """Answers what is meant for another service on this port; None for what is not."""
@@ -98,15 +101,14 @@ class RequestCore:
             )
         except http_guard.HttpRefused as refusal:
             return Answer(refusal.status, _headers(origin), faults.body_of(refusal.error))
-        if self._companions is not None and (outcome := self._companions(request, origin)) is not None:
-            return outcome
+        target = named.get(b"x-amz-target")
         if (
             request.method != "POST"
             or request.raw_path != b"/"
             or not awsjson.is_json_request(named.get(b"content-type"))
         ):
-            return Answer(_HTTP_NOT_FOUND, _headers(origin, b"application/xml"), NOT_FOUND_BODY)
-        target = named.get(b"x-amz-target")
+            outcome = None if self._companions is None or target is not None else self._companions(request, origin)
+            return outcome or Answer(_HTTP_NOT_FOUND, _headers(origin, b"application/xml"), NOT_FOUND_BODY)
         progress = _Progress(request, origin, None if target is None else target.decode("latin-1"))
         try:
             progress.operation = awsjson.operation_of(progress.target)
@@ -170,12 +172,9 @@ class RequestCore:
             ServiceError: the answer.
         """
         request = progress.request
-        progress.verified = verified = self._prover.prove(
-            request,
-            lambda key_id, token: self._find_caller(key_id, token, key),
-            self._service.clock.now(),
-            source=progress.origin.source_ip,
-        )
+        find: FindKey[CallerKey] = partial(self._find_caller, given=key)
+        now, source = self._service.clock.now(), progress.origin.source_ip
+        progress.verified = verified = self._prover.prove(request, find, now, source=source)
         typed = awsjson.decode(request.body, progress.known_operation.request)
         constraints.check(typed)
         return typed, Caller(verified.access_key.principal, verified.region, progress.origin)

@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import httptools
 
-from strongroom.wire.exchange import HttpRequest
 from strongroom.wire.deadline import Deadline
 from strongroom.wire.edge import CLOSE
+from strongroom.wire.exchange import HttpRequest
 from strongroom.wire.http_answer import CONTINUE, render, render_server_lines
 from strongroom.wire.http_guard import MAX_BODY_BYTES, MAX_HEAD_BYTES, HttpRefused, body_too_large, head_too_large
 
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     import uvicorn
     from uvicorn.server import ServerState
 
-    from strongroom.wire.exchange import Answer, Headers
     from strongroom.wire.edge import Edge
+    from strongroom.wire.exchange import Answer, Headers
 
 HEADER_TIMEOUT: Final = 20.0
 """Seconds from the first byte of a request, or from the connection, to the end of its headers."""

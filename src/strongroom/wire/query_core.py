@@ -12,15 +12,17 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from strongroom.audit.record import Origin
 from strongroom.authn.callers import CallerKey
 from strongroom.authn.failed_attempts import Prover
+from strongroom.authn.sigv4 import Verified
 from strongroom.authorization import Caller
 from strongroom.companions import OPERATIONS
 from strongroom.companions.base import STS, Access, CompanionOperation
@@ -37,7 +39,16 @@ FETCHING_THREADS: Final = 4
 
 _FETCHABLE: Final = ("sts", "GetCallerIdentity")
 
+_ACTION: Final = re.compile(r"[A-Za-z0-9]{1,64}")
+
 FindCaller = Callable[[str, str | None], "CallerKey | None"]
+
+
+class Speech(Protocol):
+    """How an endpoint says what came of a call."""
+
+    def answer(self, response: Response | None) -> Answer: ...
+    def fault(self, error: ServiceError) -> Answer: ...
 
 
 class QueryCore:
@@ -74,24 +85,156 @@ class QueryCore:
             return Pending(self._threads.submit(self._answer_waiting, request, origin), lambda future: future.result())
         return self._answer(request, origin)
 
-    def perform(
-        self, operation: CompanionOperation[Any], typed: Request, caller: Caller | None, origin: Origin
-    ) -> Response | Pending | None:
-        """Go through the door; what it waits for ends in the response, or in another wait.
-
-        Raises:
-            ServiceError: the answer, if it is not success.
-            WriteElsewhereError: this process may not write.
-        """
-        return self._door.begin(operation, typed, caller, origin)  # type: ignore[return-value]
+    def begin_anonymous(
+        self, operation: CompanionOperation[Any], typed: Request, origin: Origin, speech: Speech
+    ) -> Outcome:
+        """Perform a call that needs no signature, for an endpoint that speaks in its own way. Raises nothing."""
+        progress = _Progress(origin, speech, operation)
+        if self._threads is not None:
+            perform = lambda: waited(self._perform(progress, typed, None))  # noqa: E731
+            return Pending(self._threads.submit(perform), lambda future: future.result())
+        return self._perform(progress, typed, None)
 
     def _answer_waiting(self, request: HttpRequest, origin: Origin) -> Answer | Elsewhere:
         return waited(self._answer(request, origin))
 
     def _answer(self, request: HttpRequest, origin: Origin) -> Outcome:
-        progress = _Progress(request, origin)
+        progress = _Progress(origin, XmlSpeech(origin))
         try:
-            typed, caller = self._understand(progress)
+            typed, caller = self._understand(request, progress)
         except Exception as error:  # noqa: BLE001 - the edge must answer whatever happened
             return self._refuse(progress, error)
         return self._perform(progress, typed, caller)
+
+    def _understand(self, request: HttpRequest, progress: _Progress) -> tuple[Request, Caller | None]:
+        """Return what is asked, and by whom, if it has to be somebody.
+
+        Raises:
+            ServiceError: the answer.
+        """
+        is_fetched = request.method == "GET"
+        parameters = awsquery.parse_form(
+            request.query_string if is_fetched else request.body, is_query_string=is_fetched
+        )
+        progress.name, version = awsquery.target_of(parameters)
+        operation = OPERATIONS.get((version, progress.name))
+        if operation is None or (is_fetched and (operation.service.name, operation.name) != _FETCHABLE):
+            raise awsquery.unknown_operation(progress.name, version)
+        progress.operation = operation
+        progress.speech = XmlSpeech(progress.origin, operation)
+        if operation.access is not Access.ANONYMOUS:
+            prover = self._provers[operation.service.name]
+            now, source = self._service.clock.now(), progress.origin.source_ip
+            progress.verified = prover.prove(request, self._find_caller, now, source=source)
+        typed = awsquery.decode(parameters, operation.request)
+        constraints.check(typed)
+        verified = progress.verified
+        if verified is None:
+            return typed, None
+        return typed, Caller(verified.access_key.principal, verified.region, progress.origin)
+
+    def _perform(self, progress: _Progress, typed: Request, caller: Caller | None) -> Outcome:
+        """Go through the door, or wait for what it needs first."""
+        try:
+            outcome = self._door.begin(progress.known_operation, typed, caller, progress.origin)
+        except WriteElsewhereError:
+            return Elsewhere()
+        except KeysWantedError as wanted:
+            if progress.has_waited:
+                return self._refuse(progress, RuntimeError("keys that were fetched are not there"))
+            progress.has_waited = True
+            future = self._fetchers.submit(self._door.key_sets.load, wanted.provider, wanted.key_id)
+            return Pending(future, lambda fetched: self._go_on(progress, typed, caller, fetched))
+        except Exception as error:  # noqa: BLE001
+            return self._failed(progress, error)
+        if isinstance(outcome, Future):
+            return Pending(outcome, lambda future: self._finish(progress, future))
+        return self._succeeded(progress, outcome)
+
+    def _go_on(self, progress: _Progress, typed: Request, caller: Caller | None, fetched: Future[Any]) -> Outcome:
+        error = fetched.exception()
+        return self._perform(progress, typed, caller) if error is None else self._refuse(progress, error)
+
+    def _finish(self, progress: _Progress, future: Future[Response | None]) -> Answer:
+        try:
+            response = future.result()
+        except Exception as error:  # noqa: BLE001
+            return self._failed(progress, error)
+        return self._succeeded(progress, response)
+
+    def _succeeded(self, progress: _Progress, response: Response | None) -> Answer:
+        self._count(progress, "Success")
+        return progress.speech.answer(response)
+
+    def _failed(self, progress: _Progress, error: BaseException) -> Answer:
+        """Answer a call that the door refused, which it has recorded, or that broke, which is recorded here."""
+        if isinstance(error, ServiceError):
+            return self._fault(progress, error)
+        return self._refuse(progress, error)
+
+    def _refuse(self, progress: _Progress, failure: BaseException) -> Answer:
+        """Record a refusal and answer it; if it cannot be recorded, that is the answer."""
+        error = failure if isinstance(failure, ServiceError) else internal_failure(failure)
+        operation, verified = progress.operation, progress.verified
+        try:
+            self._service.record_refusal(
+                name=progress.name if _ACTION.fullmatch(progress.name) else "Unknown",
+                source=STS.event_source if operation is None else operation.service.event_source,
+                region=None if verified is None else verified.region,
+                principal=None if verified is None else verified.access_key.principal,
+                claimed_key=None,
+                origin=progress.origin,
+                read_only=operation is not None and not operation.mutates,
+                error=error,
+            )
+        except Exception as unrecorded:  # noqa: BLE001
+            self._service.metrics.increment("audit_failures_total")
+            error = internal_failure(unrecorded)
+        return self._fault(progress, error)
+
+    def _fault(self, progress: _Progress, error: ServiceError) -> Answer:
+        self._count(progress, error.code)
+        return progress.speech.fault(error)
+
+    def _count(self, progress: _Progress, code: str) -> None:
+        operation = "Unknown" if progress.operation is None else progress.operation.name
+        self._service.metrics.increment("requests_total", f'operation="{operation}",code="{code}"')
+
+
+class XmlSpeech:
+    """Answers as STS and IAM write them; without an operation nobody knows which of them was meant."""
+
+    def __init__(self, origin: Origin, operation: CompanionOperation[Any] | None = None) -> None:
+        self._origin = origin
+        self._operation = operation
+
+    def answer(self, response: Response | None) -> Answer:
+        if self._operation is None:
+            raise LookupError("there is no answer to no operation")
+        return self._of(200, awsquery.encode(self._operation, response, self._origin.request_id))
+
+    def fault(self, error: ServiceError) -> Answer:
+        xmlns = STS.xmlns if self._operation is None else self._operation.service.xmlns
+        body = faults.query_body_of(error, self._origin.request_id, xmlns)
+        return self._of(faults.query_fault_of(error).status, body)
+
+    def _of(self, status: int, body: bytes) -> Answer:
+        request_id = self._origin.request_id.encode()
+        return Answer(status, [(b"x-amzn-RequestId", request_id), (b"Content-Type", awsquery.CONTENT_TYPE)], body)
+
+
+class _Progress(msgspec.Struct):
+    """How far a request has come, for whoever must record or answer it."""
+
+    origin: Origin
+    speech: Speech
+    operation: CompanionOperation[Any] | None = None
+    name: str = "Unknown"
+    verified: Verified[CallerKey] | None = None
+    has_waited: bool = False
+
+    @property
+    def known_operation(self) -> CompanionOperation[Any]:
+        if self.operation is None:
+            raise LookupError("the operation has not been read yet")
+        return self.operation

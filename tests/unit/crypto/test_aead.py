@@ -10,16 +10,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strongroom.crypto.aead import (
-    KEY_BYTES,
-    TamperedError,
-    context,
-    derive,
-    open_sealed,
-    seal,
-    unwrap,
-    wrap,
-)
+from strongroom.crypto.aead import KEY_BYTES, context, derive, open_sealed, seal, unwrap, wrap
+from strongroom.errors import TamperedError
 from support.entropy import SeededEntropy
 
 KEY = bytes(range(KEY_BYTES))

@@ -13,7 +13,7 @@ from strongroom.policy.access_request import AccessRequest
 from strongroom.policy.callers import PrincipalMatch, names_of
 from strongroom.policy.conditions import Context
 from strongroom.policy.decision import Policies, decide, judge
-from strongroom.policy.document import Policy, PolicyKind, parse_policy
+from strongroom.policy.document import ACTIONS_KEPT, Policy, PolicyKind, parse_policy
 from strongroom.policy.evaluate import Decision, require_allowed
 
 OWNER, PARTNER, STRANGER = "123456789012", "444455556666", "777788889999"
@@ -301,3 +301,14 @@ def test_a_verdict_tells_how_the_caller_is_named():
     assert match(session(), allow("*")) is PrincipalMatch.EVERYONE
     assert match(session(), allow({"AWS": PARTNER})) is None
     assert match(session(), allow("*"), deny("*")) is None
+
+
+def test_a_policy_remembers_its_statements_for_so_many_actions_and_finds_them_for_any():
+    reader = policy(allow("*", "secretsmanager:Get*"), deny("*", "*:Delete*"))
+    for number in range(2 * ACTIONS_KEPT):
+        assert len(reader.statements_on(f"secretsmanager:GetAny{number}")) == 1
+    for _ in range(2):
+        assert [each.where for each in reader.statements_on(GET)] == ["Statement[0]"]
+        assert [each.where for each in reader.statements_on("s3:DELETEObject")] == ["Statement[1]"]
+        assert reader.statements_on("s3:GetObject") == ()
+    assert len(reader._by_action) == ACTIONS_KEPT

@@ -264,10 +264,11 @@ def test_an_unexpected_failure_tells_the_client_nothing_but_a_request_id(
 
 
 def test_a_failure_while_the_key_is_looked_up_is_internal(here: Deployment, caplog: Any):
-    def find_key(_: str) -> None:
+    def find_caller(_key_id: str, _token: str | None, given: Any = None) -> None:
         raise StorageError("hunter2")
 
-    client = Client(here, RequestCore(here.node.service, here.node.edge._core._verifier, find_key))
+    core = here.node.edge._core
+    client = Client(here, RequestCore(here.node.service, core._prover, find_caller, origins=core._origins))
     with caplog.at_level(logging.CRITICAL):
         answer = client.send("ListSecrets")
     assert fault(answer) == (500, "InternalServiceError")
@@ -352,9 +353,9 @@ def refuse_entries(*_: object) -> None:
 
 
 def test_a_refusal_that_cannot_be_recorded_is_an_internal_error(here: Deployment, caplog: Any):
-    service = dataclasses.replace(here.node.service, trail=refuse_entries)
-    core = here.node.edge._core
-    client = Client(here, RequestCore(service, core._verifier, core._find_key))
+    around = dataclasses.replace(here.node.service.around, trail=refuse_entries)
+    service, core = dataclasses.replace(here.node.service, around=around), here.node.edge._core
+    client = Client(here, RequestCore(service, core._prover, core._find_caller, origins=core._origins))
     with caplog.at_level(logging.CRITICAL):
         for request in (client.request("Nonsense"), forged(client.request("ListSecrets"))):
             answer = client.answer(request)

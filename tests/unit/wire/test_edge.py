@@ -16,8 +16,8 @@ import pytest
 from strongroom import __version__
 from strongroom.errors import RequestEntityTooLargeException, ResourceNotFoundException, ServiceUnavailableException
 from strongroom.metrics import Metrics
-from strongroom.wire.exchange import Answer, Elsewhere, HttpRequest, Pending
 from strongroom.wire.edge import Edge, Probes
+from strongroom.wire.exchange import Answer, Elsewhere, HttpRequest, Pending
 from support.edge_server import Core
 from support.entropy import SeededEntropy
 
