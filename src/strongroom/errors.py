@@ -27,6 +27,7 @@ What a client of the API sees (AWS's names verbatim: they are the wire identity)
     │   ├── InvalidAuthorizationMessageException
     │   ├── InvalidIdentityToken
     │   ├── InvalidInput
+    │   ├── InvalidParameterValue            of STS, in no model
     │   ├── LimitExceeded                     HTTP 409
     │   ├── MalformedPolicyDocument
     │   ├── MissingAction                     of the protocol, in no model
@@ -168,6 +169,9 @@ class InvalidIdentityToken(CompanionError): ...
 
 
 class InvalidInput(CompanionError): ...
+
+
+class InvalidParameterValue(CompanionError): ...
 
 
 class LimitExceeded(CompanionError):
