@@ -20,7 +20,7 @@ from typing import Final
 
 from strongroom import ids
 from strongroom.attempt import Surroundings
-from strongroom.audit.record import service_event
+from strongroom.audit.record import Origin, service_event
 from strongroom.audit.trail import Trail
 from strongroom.authn.access_keys import AccessKeys
 from strongroom.authn.callers import Callers
@@ -48,8 +48,10 @@ from strongroom.service import Service
 from strongroom.storage.base import Storage, StorageError, Transaction
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.throttle import Throttle
+from strongroom.wire.container_credentials import ContainerCredentials
 from strongroom.wire.core import CONTENT_TYPE, SERVICE_NAME, RequestCore
 from strongroom.wire.edge import Edge, Forwarder, Probes
+from strongroom.wire.exchange import HttpRequest, Outcome
 from strongroom.wire.origins import Origins
 from strongroom.wire.query_core import QueryCore
 from strongroom.workers import purge, replicate
@@ -235,8 +237,13 @@ def _open_edge(
         IAM.name: Prover(Verifier(service=IAM.name, skew=IAM.skew), attempts),
     }
     query = QueryCore(service, companions, provers, callers.find, threads=threads)
+    containers = ContainerCredentials(query.begin_anonymous)
+
+    def begin_companion(request: HttpRequest, origin: Origin) -> Outcome | None:
+        return containers.begin(request, origin) or query.begin(request, origin)
+
     origins = Origins(service.entropy, config.trusted_proxies)
-    core = RequestCore(service, own, callers.find, origins=origins, companions=query.begin, threads=threads)
+    core = RequestCore(service, own, callers.find, origins=origins, companions=begin_companion, threads=threads)
     probes = Probes(lambda: _unready(service.storage, forwarder), service.metrics if config.metrics else None)
     return Edge(core, probes, service.entropy, forwarder=forwarder)
 
