@@ -43,6 +43,9 @@ VOLATILE_KEYS: Final = frozenset(
 )
 """Keys whose values change from call to call of one caller; lower case."""
 
+EVERYTHING: Final = Decision(allowed=True)
+"""The decision about a root, where no policy of a resource may deny."""
+
 STANDINGS_KEPT: Final = 1_024
 _MICROS_PER_SECOND: Final = 1_000_000
 _PRINCIPAL_TYPES: Final = {"Root": "Account", "IAMUser": "User", "AssumedRole": "AssumedRole"}
@@ -103,6 +106,9 @@ class Authorizer:
             resource: the resource's own policies.
             union: whether an identity policy suffices in the same account; not for roles' trust policies.
         """
+        principal = self._caller.principal
+        if principal.is_root and not resource and principal.session is None:
+            return EVERYTHING
         standing = self.standing
         context = Context.lazy(lambda: {**global_keys(self._caller, self._now, standing.tags), **keys()})
         policies = Policies(standing.identity, resource, standing.boundary, standing.session)

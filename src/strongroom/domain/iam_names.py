@@ -23,6 +23,10 @@ _ARN_PARTS: Final = 6
 _ACCOUNT_DIGITS: Final = 12
 _SCHEME: Final = "https://"
 
+DETACH_POLICIES: Final = "detach all policies"
+DELETE_POLICIES: Final = "delete policies"
+REMOVE_USERS: Final = "remove users from group"
+
 
 def require_arn(kind: IdentityKind, arn: str) -> None:
     """Refuse what is not the ARN of a policy or of a provider.
@@ -66,6 +70,11 @@ def provider_name(url: str) -> str:
     if not is_issuer or not url.startswith(_SCHEME) or not url.isascii() or not url.isprintable() or " " in url:
         raise ValidationException("Invalid Open ID Connect Provider URL")
     return url.removeprefix(_SCHEME)
+
+
+def path_of(arn: str) -> str:
+    """Return the path in the ARN of a policy."""
+    return arn[arn.index("/") : arn.rindex("/") + 1]
 
 
 def is_aws_managed(arn: str) -> bool:
