@@ -244,11 +244,7 @@ def _open_edge(
         STS.name: Prover(Verifier(service=STS.name, skew=STS.skew, presigned_age=MAX_AGE), attempts),
         IAM.name: Prover(Verifier(service=IAM.name, skew=IAM.skew), attempts),
     }
-<<<<<<< HEAD
-    query = QueryCore(service, companions, provers, callers.find, threads=threads)
-=======
     query = QueryCore(service, companions, provers, callers.find, fetchers=fetchers, threads=threads)
->>>>>>> main
     containers = ContainerCredentials(query.begin_anonymous)
 
     def begin_companion(request: HttpRequest, origin: Origin) -> Outcome | None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from strongroom import principals
+from strongroom.app import load_keyring, open_storage
 from strongroom.authn.access_keys import AccessKeys
+from strongroom.clock import SystemClock
+from strongroom.config import load
 from strongroom.domain.identity import UNIQUE_ID_PREFIXES, IdentityKind, IdentityProvider, Role, User
+from strongroom.entropy import SystemEntropy
 from strongroom.policy.document import PolicyKind, parse_policy, principals_of
 from strongroom.storage.base import Transaction
 from support.factories import ACCOUNT_ID
+from support.server import Server
 
 NOW = datetime(2029, 6, 1, tzinfo=UTC)
 
@@ -108,3 +115,16 @@ class Identities:
                 tx.identities.put_inline_policy(holder, "own", document(*statements))
 
         self.write(work)
+
+
+@contextmanager
+def identities_of(server: Server) -> Iterator[Identities]:
+    """Open the database of a server that runs, beside it."""
+    database = dict(itertools.pairwise(server.arguments)).get("--database")
+    config = load({"data_dir": server.data_dir, "database": database}, {}).config
+    storage, entropy = open_storage(config), SystemEntropy()
+    try:
+        keyring = load_keyring(config, storage, SystemClock(), entropy)
+        yield Identities(storage.write, AccessKeys(storage, keyring, entropy))
+    finally:
+        storage.close()
