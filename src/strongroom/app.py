@@ -20,7 +20,7 @@ from typing import Final
 
 from strongroom import ids
 from strongroom.attempt import Surroundings
-from strongroom.audit.record import service_event
+from strongroom.audit.record import Origin, service_event
 from strongroom.audit.trail import Trail
 from strongroom.authn.access_keys import AccessKeys
 from strongroom.authn.callers import Callers
@@ -48,13 +48,18 @@ from strongroom.service import Service
 from strongroom.storage.base import Storage, StorageError, Transaction
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.throttle import Throttle
+from strongroom.wire.container_credentials import ContainerCredentials
 from strongroom.wire.core import CONTENT_TYPE, SERVICE_NAME, RequestCore
 from strongroom.wire.edge import Edge, Forwarder, Probes
+from strongroom.wire.exchange import HttpRequest, Outcome
 from strongroom.wire.origins import Origins
 from strongroom.wire.query_core import QueryCore
 from strongroom.workers import purge, replicate
 from strongroom.workers.runner import Runner
 from strongroom.workers.trail_keeper import TrailKeeper
+
+FETCHING_THREADS: Final = 4
+"""Identity providers that are asked for their keys at once."""
 
 AUDIT_KEY_LABEL: Final = "audit chain"
 CREDENTIALS_PROFILE: Final = "default"
@@ -74,6 +79,7 @@ class Node:
     runner: Runner
     keeper: TrailKeeper
     threads: Executor | None
+    fetchers: Executor
     writes: bool
 
     def start(self) -> None:
@@ -84,6 +90,7 @@ class Node:
 
     def close(self) -> None:
         """Finish what is under way, flush, and let go of everything."""
+        self.fetchers.shutdown(wait=False, cancel_futures=True)
         if self.threads is not None:
             self.threads.shutdown(wait=True)
         self.runner.stop()
@@ -156,15 +163,17 @@ def _assemble(
     access_keys = AccessKeys(storage, keyring, entropy, service.recall)
     companions = open_companions(config, storage, keyring, access_keys, trail, clock, entropy)
     threads = None if storage.reads_inline else ThreadPoolExecutor(storage.pool_size, thread_name_prefix="requests")
+    fetchers = ThreadPoolExecutor(FETCHING_THREADS, thread_name_prefix="identity-provider-keys")
     return Node(
         storage=storage,
         trail=trail,
         service=service,
         companions=companions,
-        edge=_open_edge(config, service, companions, threads, forwarder),
+        edge=_open_edge(config, service, companions, threads, fetchers, forwarder),
         runner=runner,
         keeper=TrailKeeper(trail, storage, clock, node=name, anchors=config.audit_dir if worker == 0 else None),
         threads=threads,
+        fetchers=fetchers,
         writes=worker == 0 or config.database is not None,
     )
 
@@ -223,6 +232,7 @@ def _open_edge(
     service: Service,
     companions: CompanionService,
     threads: Executor | None,
+    fetchers: Executor,
     forwarder: Forwarder | None,
 ) -> Edge:
     callers = Callers(service.storage, companions.access_keys, companions.sessions, service.recall)
@@ -234,9 +244,14 @@ def _open_edge(
         STS.name: Prover(Verifier(service=STS.name, skew=STS.skew, presigned_age=MAX_AGE), attempts),
         IAM.name: Prover(Verifier(service=IAM.name, skew=IAM.skew), attempts),
     }
-    query = QueryCore(service, companions, provers, callers.find, threads=threads)
+    query = QueryCore(service, companions, provers, callers.find, fetchers=fetchers, threads=threads)
+    containers = ContainerCredentials(query.begin_anonymous)
+
+    def begin_companion(request: HttpRequest, origin: Origin) -> Outcome | None:
+        return containers.begin(request, origin) or query.begin(request, origin)
+
     origins = Origins(service.entropy, config.trusted_proxies)
-    core = RequestCore(service, own, callers.find, origins=origins, companions=query.begin, threads=threads)
+    core = RequestCore(service, own, callers.find, origins=origins, companions=begin_companion, threads=threads)
     probes = Probes(lambda: _unready(service.storage, forwarder), service.metrics if config.metrics else None)
     return Edge(core, probes, service.entropy, forwarder=forwarder)
 

@@ -43,6 +43,9 @@ VOLATILE_KEYS: Final = frozenset(
 )
 """Keys whose values change from call to call of one caller; lower case."""
 
+EVERYTHING: Final = Decision(allowed=True)
+"""The decision about a root, where no policy of a resource may deny."""
+
 STANDINGS_KEPT: Final = 1_024
 _MICROS_PER_SECOND: Final = 1_000_000
 _PRINCIPAL_TYPES: Final = {"Root": "Account", "IAMUser": "User", "AssumedRole": "AssumedRole"}
@@ -103,6 +106,9 @@ class Authorizer:
             resource: the resource's own policies.
             union: whether an identity policy suffices in the same account; not for roles' trust policies.
         """
+        principal = self._caller.principal
+        if principal.is_root and not resource and principal.session is None:
+            return EVERYTHING
         standing = self.standing
         context = Context.lazy(lambda: {**global_keys(self._caller, self._now, standing.tags), **keys()})
         policies = Policies(standing.identity, resource, standing.boundary, standing.session)
@@ -187,7 +193,8 @@ def find_policy(tx: Transaction, arn: str) -> str | None:
 
 def global_keys(caller: Caller, now: datetime, tags: Sequence[Tag]) -> dict[str, str | list[str]]:
     """Return the condition keys that every request has, whatever it is about (AWS's global condition keys)."""
-    return dict((*_caller_keys(caller.principal), *_request_keys(caller, now), *_tag_keys(tags)))
+    environment = environment_keys(caller.origin, caller.region, now)
+    return dict((*_caller_keys(caller.principal), *environment.items(), *_tag_keys(tags)))
 
 
 def _caller_keys(principal: Principal) -> Iterator[tuple[str, str | list[str]]]:
@@ -209,16 +216,19 @@ def _caller_keys(principal: Principal) -> Iterator[tuple[str, str | list[str]]]:
         yield "aws:FederatedProvider", session.provider
 
 
-def _request_keys(caller: Caller, now: datetime) -> Iterator[tuple[str, str | list[str]]]:
-    origin = caller.origin
-    yield "aws:SourceIp", origin.source_ip
-    yield "aws:SecureTransport", "true" if origin.is_secure else "false"
-    yield "aws:CurrentTime", _iso(now)
-    yield "aws:EpochTime", str(to_micros(now) // _MICROS_PER_SECOND)
-    yield "aws:RequestedRegion", caller.region
-    yield "aws:ViaAWSService", "false"
+def environment_keys(origin: Origin, region: str, now: datetime) -> dict[str, str]:
+    """Return the condition keys that a request has whoever sent it: when, from where, to which region."""
+    keys = {
+        "aws:SourceIp": origin.source_ip,
+        "aws:SecureTransport": "true" if origin.is_secure else "false",
+        "aws:CurrentTime": _iso(now),
+        "aws:EpochTime": str(to_micros(now) // _MICROS_PER_SECOND),
+        "aws:RequestedRegion": region,
+        "aws:ViaAWSService": "false",
+    }
     if origin.user_agent is not None:
-        yield "aws:UserAgent", origin.user_agent
+        keys["aws:UserAgent"] = origin.user_agent
+    return keys
 
 
 def _tag_keys(tags: Sequence[Tag]) -> Iterator[tuple[str, str | list[str]]]:

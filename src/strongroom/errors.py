@@ -27,6 +27,7 @@ What a client of the API sees (AWS's names verbatim: they are the wire identity)
     │   ├── InvalidAuthorizationMessageException
     │   ├── InvalidIdentityToken
     │   ├── InvalidInput
+    │   ├── InvalidParameterValue            of STS, in no model
     │   ├── LimitExceeded                     HTTP 409
     │   ├── MalformedPolicyDocument
     │   ├── MissingAction                     of the protocol, in no model
@@ -62,7 +63,8 @@ The module is a leaf: rules in `domain` raise from here and hold their own messa
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class ServiceError(Exception):
@@ -74,6 +76,8 @@ class ServiceError(Exception):
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or "")
         self.message = message
+        self.details: Mapping[str, Any] | None = None
+        """What operators find on the audit trail beside the error; never part of the answer."""
 
     @property
     def code(self) -> str:
@@ -165,6 +169,9 @@ class InvalidIdentityToken(CompanionError): ...
 
 
 class InvalidInput(CompanionError): ...
+
+
+class InvalidParameterValue(CompanionError): ...
 
 
 class LimitExceeded(CompanionError):

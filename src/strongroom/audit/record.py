@@ -132,6 +132,7 @@ def api_call(
             UNSET
             if origin.tls_version is None
             else {"tlsVersion": origin.tls_version, "clientProvidedHostHeader": origin.host},
+            UNSET if error is None or error.details is None else error.details,
         )
     )
 
@@ -167,6 +168,7 @@ class _ApiCall(msgspec.Struct, rename=_spelling, frozen=True):
     read_only: bool
     recipient_account_id: str | None
     tls_details: Mapping[str, Any] | UnsetType
+    additional_event_data: Mapping[str, Any] | UnsetType
     event_version: str = _EVENT_VERSION
     event_type: str = "AwsApiCall"
     management_event: bool = True

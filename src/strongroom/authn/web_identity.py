@@ -37,7 +37,7 @@ import jwt
 
 from strongroom.authn.json_web_keys import ALGORITHMS, KeySet
 from strongroom.authn.strict_json import parse_object
-from strongroom.errors import ExpiredTokenException, InvalidIdentityToken
+from strongroom.errors import ExpiredIdentityToken, InvalidIdentityToken
 
 MIN_TOKEN_CHARACTERS: Final = 4
 MAX_TOKEN_CHARACTERS: Final = 20_000
@@ -109,6 +109,17 @@ def read_unverified(token: str) -> Claimed:
     return Claimed(_issuer(claims), header.get("kid"), header["alg"])
 
 
+def claimed_subject(token: str) -> str:
+    """Read whom a token claims to be about, empty if it does not say; to name a session, not to decide anything.
+
+    Raises:
+        InvalidIdentityToken: it is no token that could ever be verified.
+    """
+    _, claims = _read(token)
+    subject = claims.get("sub")
+    return subject if isinstance(subject, str) else ""
+
+
 def provider_url(issuer: str) -> str:
     """Return the URL under which IAM would keep this issuer's provider.
 
@@ -155,7 +166,7 @@ def verify(
 
     Raises:
         InvalidIdentityToken: it is not, or not yet.
-        ExpiredTokenException: no more.
+        ExpiredIdentityToken: no more.
     """
     header, claims = _read(token)
     issuer = _issuer(claims)
@@ -270,7 +281,7 @@ def _require_valid_now(
     not_before = max(issued_at, _time(claims.get("nbf", 0)))
     end = min(expires_at, issued_at + max_age)
     if now >= end + leeway:
-        raise ExpiredTokenException(
+        raise ExpiredIdentityToken(
             f"Token expired: current date/time {int(now.timestamp())} "
             f"must be before the expiration date/time {int(end.timestamp())}"
         )

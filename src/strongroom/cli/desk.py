@@ -17,6 +17,7 @@ from strongroom.app import load_keyring, node_id, open_access_keys, open_storage
 from strongroom.audit import record
 from strongroom.audit.record import Origin
 from strongroom.authn.access_keys import AccessKeys
+from strongroom.authn.sessions import SessionTokens
 from strongroom.clock import SystemClock
 from strongroom.config import Config
 from strongroom.crypto.vault import Vault
@@ -35,6 +36,7 @@ class Desk:
     storage: Storage
     access_keys: AccessKeys
     vault: Vault
+    sessions: SessionTokens
     now: datetime
 
     def change(
@@ -75,7 +77,14 @@ def open_desk(config: Config) -> Generator[Desk]:
         node_id(config, entropy)  # a trail is held against what the database remembers under this name
         trail = open_trail(config, keyring, "trail-cli", clock.now(), entropy, waits=True)
         storage.attach_journal(trail.append)
-        yield Desk(config, storage, open_access_keys(storage, keyring), Vault(keyring, entropy, Metrics()), clock.now())
+        yield Desk(
+            config=config,
+            storage=storage,
+            access_keys=open_access_keys(storage, keyring),
+            vault=Vault(keyring, entropy, Metrics()),
+            sessions=SessionTokens(keyring, entropy),
+            now=clock.now(),
+        )
         trail.close()
     finally:
         storage.close()

@@ -7,12 +7,17 @@ of policy that lacks an Allow, or that holds a Deny. A role has one trust policy
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from strongroom.domain.principal import Principal
 from strongroom.errors import AccessDeniedException
 from strongroom.policy.document import Policy, PolicyKind, Statement
 from strongroom.policy.misses import Miss
+
+MAX_WANTED: Final = 8
+"""Values of one miss that a trail keeps, each of at most `MAX_WANTED_LENGTH` characters."""
+
+MAX_WANTED_LENGTH: Final = 256
 
 
 class Decision(NamedTuple):
@@ -55,10 +60,37 @@ _BY_IDENTITY = Decision(allowed=True)
 _ARTICLES = {PolicyKind.IDENTITY: "an", PolicyKind.TRUST: "the"}
 
 
+def details_of(decision: Decision) -> dict[str, Any]:
+    """Return why a denial was one, as the audit trail keeps it; never part of an answer."""
+    statement = decision.statement
+    return {
+        "decision": "implicitDeny" if statement is None else "explicitDeny",
+        "policyKind": None if decision.kind is None else decision.kind.value,
+        "policy": decision.policy,
+        "statement": None if statement is None else {"where": statement.where, "sid": statement.sid},
+        "misses": [_shown(miss) for miss in decision.misses],
+    }
+
+
+def _shown(miss: Miss) -> dict[str, Any]:
+    differs = {"operator": miss.operator, "key": miss.key, "present": miss.present} if miss.key is not None else {}
+    return {
+        "policyKind": miss.kind.value,
+        "policy": miss.policy,
+        "where": miss.where,
+        "sid": miss.sid,
+        "differs": miss.difference.value,
+        "wanted": [text[:MAX_WANTED_LENGTH] for text in miss.wanted[:MAX_WANTED]],
+        **differs,
+    }
+
+
 def require_allowed(decision: Decision, principal: Principal, *, action: str, resource_as_sent: str | None) -> None:
     """Raise the recorded denial; the resource stands in it as the caller wrote it."""
     if not decision.allowed:
         resource = "" if resource_as_sent is None else f" on resource: {resource_as_sent}"
-        raise AccessDeniedException(
+        error = AccessDeniedException(
             f"User: {principal.arn} is not authorized to perform: {action}{resource} {decision.reason}"
         )
+        error.details = {"authorization": details_of(decision)}
+        raise error

@@ -174,7 +174,8 @@ class RequestCore:
         request = progress.request
         find: FindKey[CallerKey] = partial(self._find_caller, given=key)
         now, source = self._service.clock.now(), progress.origin.source_ip
-        progress.verified = verified = self._prover.prove(request, find, now, source=source)
+        verified: Verified[CallerKey] = self._prover.prove(request, find, now, source=source)
+        progress.verified = verified
         typed = awsjson.decode(request.body, progress.known_operation.request)
         constraints.check(typed)
         return typed, Caller(verified.access_key.principal, verified.region, progress.origin)

@@ -19,7 +19,7 @@ from strongroom.authn.web_identity import (
     read_unverified,
     verify,
 )
-from strongroom.errors import ExpiredTokenException, InvalidIdentityToken
+from strongroom.errors import ExpiredIdentityToken, InvalidIdentityToken
 from support.issuer import AUDIENCE, SUBJECT, TokenIssuer, public_jwk
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -228,7 +228,7 @@ def test_a_token_is_valid_until_the_second_before_its_leeway_ends():
     token = ISSUER.token(now=NOW, lifetime=timedelta(minutes=10))
     end = NOW + timedelta(minutes=10)
     verified(token, now=end + timedelta(minutes=5) - timedelta(seconds=1))
-    with pytest.raises(ExpiredTokenException) as caught:
+    with pytest.raises(ExpiredIdentityToken) as caught:
         verified(token, now=end + timedelta(minutes=5))
     assert caught.value.message == (
         f"Token expired: current date/time {int(end.timestamp()) + 300} "
@@ -239,7 +239,7 @@ def test_a_token_is_valid_until_the_second_before_its_leeway_ends():
 def test_without_leeway_a_token_expires_at_the_exact_second():
     token = ISSUER.token(now=NOW, lifetime=timedelta(minutes=10))
     verified(token, now=NOW + timedelta(minutes=10) - timedelta(microseconds=1), leeway=timedelta(0))
-    with pytest.raises(ExpiredTokenException):
+    with pytest.raises(ExpiredIdentityToken):
         verified(token, now=NOW + timedelta(minutes=10), leeway=timedelta(0))
 
 
@@ -262,7 +262,7 @@ def test_a_token_that_would_never_expire_is_accepted_for_a_day(end: float):
         f'"exp": {"1e400" if end == float("inf") else end}}}'
     )
     verified(token, now=NOW + timedelta(days=1, minutes=5, seconds=-1))
-    with pytest.raises(ExpiredTokenException):
+    with pytest.raises(ExpiredIdentityToken):
         verified(token, now=NOW + timedelta(days=1, minutes=5))
 
 
