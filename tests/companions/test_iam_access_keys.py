@@ -13,7 +13,7 @@ from support.factories import ACCOUNT_ID, REGION
 from support.iam import TRUST_ACCOUNT, allow, document
 
 
-def keys(iam, **members):
+def keys(iam, **members: str) -> list[str]:
     return [key["AccessKeyId"] for key in iam("ListAccessKeys", **members)["AccessKeyMetadata"]]
 
 
@@ -44,7 +44,7 @@ def test_a_user_has_two_keys_at_most(iam):
     first = iam("CreateAccessKey", UserName="alice")["AccessKey"]["AccessKeyId"]
     second = iam("CreateAccessKey", UserName="alice")["AccessKey"]["AccessKeyId"]
     iam("UpdateAccessKey", UserName="alice", AccessKeyId=first, Status="Inactive")
-    with pytest.raises(LimitExceeded, match="^Cannot exceed quota for AccessKeysPerUser: 2$"):
+    with pytest.raises(LimitExceeded, match=r"^Cannot exceed quota for AccessKeysPerUser: 2$"):
         iam("CreateAccessKey", UserName="alice")
     iam("DeleteAccessKey", UserName="alice", AccessKeyId=first)
     assert keys(iam, UserName="alice") == [second]
@@ -100,8 +100,7 @@ def test_the_root_has_keys_of_its_own(iam):
     assert "UserName" not in made
     assert set(keys(iam)) == {*present, made["AccessKeyId"]}
     with pytest.raises(LimitExceeded):
-        for _ in range(2):
-            iam("CreateAccessKey")
+        iam("CreateAccessKey")
     iam("DeleteAccessKey", AccessKeyId=made["AccessKeyId"])
     assert made["AccessKeyId"] not in keys(iam)
 

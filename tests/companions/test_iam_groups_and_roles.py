@@ -41,7 +41,7 @@ def test_members_are_removed_also_those_that_are_none(iam):
     iam("AddUserToGroup", GroupName="staff", UserName="alice")
     iam("RemoveUserFromGroup", GroupName="staff", UserName="alice")
     assert iam("GetGroup", GroupName="staff")["Users"] == []
-    with pytest.raises(NoSuchEntity, match="The group with name none cannot be found."):
+    with pytest.raises(NoSuchEntity, match=r"The group with name none cannot be found."):
         iam("AddUserToGroup", GroupName="none", UserName="alice")
 
 
@@ -51,7 +51,7 @@ def test_a_user_is_in_ten_groups_at_most(iam):
         iam("CreateGroup", GroupName=f"g{number}")
     for number in range(10):
         iam("AddUserToGroup", GroupName=f"g{number}", UserName="alice")
-    with pytest.raises(LimitExceeded, match="^Cannot exceed quota for GroupsPerUser: 10$"):
+    with pytest.raises(LimitExceeded, match=r"^Cannot exceed quota for GroupsPerUser: 10$"):
         iam("AddUserToGroup", GroupName="g10", UserName="alice")
 
 
@@ -64,7 +64,7 @@ def test_a_renamed_group_keeps_its_members_and_policies(iam):
     iam("UpdateGroup", GroupName="staff", NewGroupName="crew", NewPath="/a/")
     assert [user["UserName"] for user in iam("GetGroup", GroupName="crew")["Users"]] == ["alice"]
     assert iam("ListGroupPolicies", GroupName="crew")["PolicyNames"] == ["p"]
-    with pytest.raises(EntityAlreadyExists, match="Group with name OTHER already exists."):
+    with pytest.raises(EntityAlreadyExists, match=r"Group with name OTHER already exists."):
         iam("UpdateGroup", GroupName="crew", NewGroupName="OTHER")
 
 
@@ -115,7 +115,7 @@ def test_a_role_is_changed(iam):
     assert iam("UpdateRoleDescription", RoleName="deploy", Description="second")["Role"]["Description"] == "second"
     shown = iam("GetRole", RoleName="deploy")["Role"]
     assert (shown["MaxSessionDuration"], shown["Description"]) == (3_601, "second")
-    with pytest.raises(EntityAlreadyExists, match="^Role with name DEPLOY already exists.$"):
+    with pytest.raises(EntityAlreadyExists, match=r"^Role with name DEPLOY already exists.$"):
         iam("CreateRole", RoleName="DEPLOY", AssumeRolePolicyDocument=TRUST_ACCOUNT)
     with pytest.raises(ValidationException):
         iam("UpdateRole", RoleName="deploy", MaxSessionDuration=60)
@@ -144,7 +144,7 @@ def test_a_trust_policy_has_2048_characters_without_white_space(iam):
     iam("CreateRole", RoleName="deploy", AssumeRolePolicyDocument=fits)
     long = json.loads(TRUST_ACCOUNT)
     long["Statement"][0]["Condition"] = {"StringEquals": {"sts:ExternalId": "x" * 2_000}}
-    with pytest.raises(LimitExceeded, match="^Cannot exceed quota for ACLSizePerRole: 2048$"):
+    with pytest.raises(LimitExceeded, match=r"^Cannot exceed quota for ACLSizePerRole: 2048$"):
         iam("UpdateAssumeRolePolicy", RoleName="deploy", PolicyDocument=json.dumps(long))
 
 
@@ -186,7 +186,7 @@ def test_a_role_that_still_has_policies_is_not_deleted(iam):
             iam("DeleteRole", RoleName="deploy")
         iam(name, RoleName="deploy", **members)
     iam("DeleteRole", RoleName="deploy")
-    with pytest.raises(NoSuchEntity, match="^The role with name deploy cannot be found.$"):
+    with pytest.raises(NoSuchEntity, match=r"^The role with name deploy cannot be found.$"):
         iam("GetRole", RoleName="deploy")
 
 

@@ -52,7 +52,7 @@ def test_a_url_is_taken_once_and_case_counts(iam):
     ],
 )
 def test_a_url_that_no_issuer_has_is_refused(iam, url):
-    with pytest.raises(ValidationException, match="^Invalid Open ID Connect Provider URL$"):
+    with pytest.raises(ValidationException, match=r"^Invalid Open ID Connect Provider URL$"):
         iam("CreateOpenIDConnectProvider", Url=url)
 
 
@@ -75,7 +75,7 @@ def test_there_are_bounds(iam):
         iam("AddClientIDToOpenIDConnectProvider", OpenIDConnectProviderArn=ARN, ClientID="one more")
     thumbprints = [f"{number:040}" for number in range(6)]
     iam("UpdateOpenIDConnectProviderThumbprint", OpenIDConnectProviderArn=ARN, ThumbprintList=thumbprints[:5])
-    with pytest.raises(InvalidInput, match="Thumbprint list must contain fewer than 5 entries."):
+    with pytest.raises(InvalidInput, match=r"Thumbprint list must contain fewer than 5 entries."):
         iam("UpdateOpenIDConnectProviderThumbprint", OpenIDConnectProviderArn=ARN, ThumbprintList=thumbprints)
     assert iam("GetOpenIDConnectProvider", OpenIDConnectProviderArn=ARN)["ThumbprintList"] == thumbprints[:5]
 

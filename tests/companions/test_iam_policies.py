@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -72,13 +73,13 @@ def test_a_policy_is_as_long_as_its_quota(iam):
         return document(allow("secretsmanager:GetSecretValue", Sid="x" * missing))
 
     iam("CreatePolicy", PolicyName="fits", PolicyDocument=of_size(6_144))
-    with pytest.raises(LimitExceeded, match="^Cannot exceed quota for PolicySize: 6144$"):
+    with pytest.raises(LimitExceeded, match=r"^Cannot exceed quota for PolicySize: 6144$"):
         iam("CreatePolicy", PolicyName="long", PolicyDocument=of_size(6_145))
     iam("CreateUser", UserName="alice")
     iam("PutUserPolicy", UserName="alice", PolicyName="a", PolicyDocument=of_size(1_024))
     iam("PutUserPolicy", UserName="alice", PolicyName="b", PolicyDocument=of_size(1_024))
     iam("PutUserPolicy", UserName="alice", PolicyName="b", PolicyDocument=of_size(1_000))
-    with pytest.raises(LimitExceeded, match="^Maximum policy size of 2048 bytes exceeded for user alice$"):
+    with pytest.raises(LimitExceeded, match=r"^Maximum policy size of 2048 bytes exceeded for user alice$"):
         iam("PutUserPolicy", UserName="alice", PolicyName="b", PolicyDocument=of_size(1_025))
 
 
@@ -89,7 +90,7 @@ def test_versions_are_numbered_on_and_one_is_in_force(iam):
     assert (made["VersionId"], made["IsDefaultVersion"], "Document" in made) == ("v2", False, False)
     iam("CreatePolicyVersion", PolicyArn=arn, PolicyDocument=newer, SetAsDefault=True)
     assert iam("GetPolicy", PolicyArn=arn)["Policy"]["DefaultVersionId"] == "v3"
-    with pytest.raises(DeleteConflict, match="^Cannot delete the default version of a policy.$"):
+    with pytest.raises(DeleteConflict, match=r"^Cannot delete the default version of a policy.$"):
         iam("DeletePolicyVersion", PolicyArn=arn, VersionId="v3")
     iam("SetDefaultPolicyVersion", PolicyArn=arn, VersionId="v1")
     iam("DeletePolicyVersion", PolicyArn=arn, VersionId="v3")
@@ -104,7 +105,7 @@ def test_a_policy_has_five_versions_at_most(iam):
     arn = iam("CreatePolicy", PolicyName="read", PolicyDocument=READ_ALL)["Policy"]["Arn"]
     for _ in range(4):
         iam("CreatePolicyVersion", PolicyArn=arn, PolicyDocument=READ_ALL)
-    with pytest.raises(LimitExceeded, match="A managed policy can have up to 5 versions."):
+    with pytest.raises(LimitExceeded, match=r"A managed policy can have up to 5 versions."):
         iam("CreatePolicyVersion", PolicyArn=arn, PolicyDocument=READ_ALL)
 
 
@@ -113,10 +114,10 @@ def test_a_policy_in_use_or_with_more_versions_is_not_deleted(iam):
     iam("CreateUser", UserName="alice")
     iam("AttachUserPolicy", UserName="alice", PolicyArn=arn)
     iam("CreatePolicyVersion", PolicyArn=arn, PolicyDocument=READ_ALL)
-    with pytest.raises(DeleteConflict, match="^Cannot delete a policy attached to entities.$"):
+    with pytest.raises(DeleteConflict, match=r"^Cannot delete a policy attached to entities.$"):
         iam("DeletePolicy", PolicyArn=arn)
     iam("DetachUserPolicy", UserName="alice", PolicyArn=arn)
-    with pytest.raises(DeleteConflict, match="^This policy has more than one version."):
+    with pytest.raises(DeleteConflict, match=r"^This policy has more than one version."):
         iam("DeletePolicy", PolicyArn=arn)
     iam("DeletePolicyVersion", PolicyArn=arn, VersionId="v2")
     iam("DeletePolicy", PolicyArn=arn)
@@ -191,7 +192,7 @@ def test_policies_are_attached_and_detached(iam, holder):
     iam(f"Detach{kind}Policy", **names, PolicyArn=arn)
     with pytest.raises(NoSuchEntity, match=f"^Policy {arn} was not found.$"):
         iam(f"Detach{kind}Policy", **names, PolicyArn=arn)
-    with pytest.raises(NoSuchEntity, match="does not exist or is not attachable.$"):
+    with pytest.raises(NoSuchEntity, match=r"does not exist or is not attachable.$"):
         iam(f"Attach{kind}Policy", **names, PolicyArn=policy_arn("unknown"))
 
 
@@ -227,7 +228,7 @@ def test_policies_are_listed_by_owner_use_and_path(iam):
     iam("CreateUser", UserName="alice", PermissionsBoundary=policy_arn("Apple"))
     iam("AttachUserPolicy", UserName="alice", PolicyArn=ADMINISTRATOR)
 
-    def listed(**members):
+    def listed(**members: Any) -> list[str]:
         return [policy["PolicyName"] for policy in iam("ListPolicies", **members)["Policies"]]
 
     assert listed(Scope="Local") == ["Apple", "zebra"]
@@ -253,7 +254,7 @@ def test_who_uses_a_policy_is_told(iam):
     groups = [{"GroupName": "staff", "GroupId": group["GroupId"]}]
     roles = [{"RoleName": "deploy", "RoleId": role["RoleId"]}]
 
-    def told(**members):
+    def told(**members: str) -> tuple[Any, ...]:
         answer = iam("ListEntitiesForPolicy", PolicyArn=arn, **members)
         return answer["PolicyUsers"], answer["PolicyGroups"], answer["PolicyRoles"]
 
