@@ -154,9 +154,10 @@ def first_sequence(path: Path) -> int | None:
 
 
 def _first_sequence(file: BinaryIO) -> int | None:
-    line = take_apart(next(whole_lines(file), b"").rstrip(b"\n"))
+    parts = (take_apart(line[:-1]) for line in whole_lines(file))
+    first = next((line.sequence for line in parts if line is not None), None)
     file.seek(0)
-    return None if line is None else line.sequence
+    return first
 
 
 def holds(folder: Path, trail: str, sequence: int, mac: str) -> bool:
