@@ -25,7 +25,7 @@ from strongroom.authn.presigned import MAX_AGE
 from strongroom.authn.sessions import SessionTokens
 from strongroom.authn.sigv4 import Verifier
 from strongroom.clock import Clock, SystemClock
-from strongroom.companions.base import IAM, STS
+from strongroom.companions.base import CLOUDTRAIL, IAM, STS
 from strongroom.companions.door import CompanionService
 from strongroom.config import Config
 from strongroom.crypto.keyring import Keyring, open_keyring
@@ -43,10 +43,12 @@ from strongroom.service import Service
 from strongroom.storage.base import Storage, StorageError, Transaction
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.throttle import Throttle
+from strongroom.wire.companion_core import CompanionCore
 from strongroom.wire.container_credentials import ContainerCredentials
 from strongroom.wire.core import CONTENT_TYPE, SERVICE_NAME, RequestCore
 from strongroom.wire.edge import Edge, Forwarder, Probes
 from strongroom.wire.exchange import HttpRequest, Outcome
+from strongroom.wire.json_core import JsonCore
 from strongroom.wire.origins import Origins
 from strongroom.wire.query_core import QueryCore
 from strongroom.workers import purge, replicate
@@ -222,7 +224,7 @@ def open_companions(
     clock: Clock,
     entropy: Entropy,
 ) -> CompanionService:
-    """Put together what performs the operations of STS and IAM."""
+    """Put together what performs the operations of STS, IAM and CloudTrail."""
     fetcher = IssuerFetcher(
         private_hosts=config.oidc_private_issuers, http_hosts=config.oidc_http_issuers, ca_file=config.oidc_ca_file
     )
@@ -237,6 +239,7 @@ def open_companions(
         entropy=entropy,
         account_id=config.account_id,
         region=config.region,
+        event_days=config.audit_index_days,
     )
 
 
@@ -255,13 +258,13 @@ def _open_edge(
     own = Prover(Verifier(service=SERVICE_NAME, fixed_content_type=CONTENT_TYPE), attempts)
     provers = {
         STS.name: Prover(Verifier(service=STS.name, skew=STS.skew, presigned_age=MAX_AGE), attempts),
-        IAM.name: Prover(Verifier(service=IAM.name, skew=IAM.skew), attempts),
+        **{one.name: Prover(Verifier(service=one.name, skew=one.skew), attempts) for one in (IAM, CLOUDTRAIL)},
     }
-    query = QueryCore(service, companions, provers, callers.find, fetchers=fetchers, threads=threads)
-    containers = ContainerCredentials(query.begin_anonymous)
+    calls = CompanionCore(service, companions, provers, callers.find, fetchers=fetchers, threads=threads)
+    containers, query, json = ContainerCredentials(calls.begin_anonymous), QueryCore(calls), JsonCore(calls)
 
     def begin_companion(request: HttpRequest, origin: Origin) -> Outcome | None:
-        return containers.begin(request, origin) or query.begin(request, origin)
+        return containers.begin(request, origin) or query.begin(request, origin) or json.begin(request, origin)
 
     origins = Origins(service.entropy, config.trusted_proxies)
     core = RequestCore(service, own, callers.find, origins=origins, companions=begin_companion, threads=threads)
