@@ -2,7 +2,8 @@
 
 STS and IAM speak the query protocol: a form in, XML out; CloudTrail speaks AWS JSON 1.1. Limits stand on the
 fields of the request types, as in `operations.base`. A result without a value leaves the member out; False
-and an empty list are values (recorded: IAM sends `<IsTruncated>false</IsTruncated>` and an empty element for an empty list).
+and an empty list are values (recorded: IAM sends `<IsTruncated>false</IsTruncated>` and an empty element for
+an empty list).
 """
 
 from __future__ import annotations
