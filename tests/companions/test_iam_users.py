@@ -30,7 +30,7 @@ def test_a_user_is_told_as_it_was_made(iam):
 
 def test_names_differ_in_more_than_their_case(iam):
     iam("CreateUser", UserName="alice")
-    with pytest.raises(EntityAlreadyExists, match="^User with name Alice already exists.$"):
+    with pytest.raises(EntityAlreadyExists, match=r"^User with name Alice already exists.$"):
         iam("CreateUser", UserName="Alice")
 
 
@@ -41,7 +41,7 @@ def test_a_user_made_again_is_another_one(iam):
 
 
 def test_an_unknown_user_is_not_found(iam):
-    with pytest.raises(NoSuchEntity, match="^The user with name bob cannot be found.$"):
+    with pytest.raises(NoSuchEntity, match=r"^The user with name bob cannot be found.$"):
         iam("GetUser", UserName="bob")
 
 
@@ -214,9 +214,9 @@ def test_a_boundary_is_a_policy_that_is_there(iam):
     shown = {"PermissionsBoundaryType": "PermissionsBoundaryPolicy", "PermissionsBoundaryArn": policy_arn("limit")}
     assert iam("GetUser", UserName="alice")["User"]["PermissionsBoundary"] == shown
     assert iam("GetPolicy", PolicyArn=policy_arn("limit"))["Policy"]["PermissionsBoundaryUsageCount"] == 1
-    with pytest.raises(DeleteConflict, match="Cannot delete a policy attached to entities."):
+    with pytest.raises(DeleteConflict, match=r"Cannot delete a policy attached to entities."):
         iam("DeletePolicy", PolicyArn=policy_arn("limit"))
-    with pytest.raises(NoSuchEntity, match="Scope ARN: .* does not exist or is not attachable."):
+    with pytest.raises(NoSuchEntity, match=r"Scope ARN: .* does not exist or is not attachable."):
         iam("PutUserPermissionsBoundary", UserName="alice", PermissionsBoundary=policy_arn("other"))
     with pytest.raises(ValidationException, match="PermissionsBoundary is invalid"):
         iam("PutUserPermissionsBoundary", UserName="alice", PermissionsBoundary="x" * 20)
@@ -252,7 +252,7 @@ def test_what_does_not_exist_here_is_told_so(iam):
             iam(name, UserName="bob")
     assert iam("ListVirtualMFADevices", AssignmentStatus="Any")["VirtualMFADevices"] == []
     assert iam("ListAccountAliases")["AccountAliases"] == []
-    with pytest.raises(NoSuchEntity, match="Login Profile for User alice cannot be found."):
+    with pytest.raises(NoSuchEntity, match=r"Login Profile for User alice cannot be found."):
         iam("GetLoginProfile", UserName="alice")
 
 
