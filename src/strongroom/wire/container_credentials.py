@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -36,6 +36,7 @@ from strongroom.errors import InvalidIdentityToken, MissingAuthenticationTokenEx
 from strongroom.operations.base import Request, Response
 from strongroom.wire import constraints, faults
 from strongroom.wire.exchange import Answer, HttpRequest, Outcome
+from strongroom.wire.query_core import Speech
 
 PATH_PREFIX: Final = b"/v1/credentials/"
 MAX_SESSION_NAME: Final = 64
@@ -45,13 +46,6 @@ _ROLE: Final = re.compile(r"([0-9]{12})/((?:[!-.0-~]+/)*)([\w+=,.@-]+)", re.ASCI
 _NOT_OF_A_NAME: Final = re.compile(r"[^A-Za-z0-9_+=,.@-]")
 _BEARER: Final = "bearer "
 _NOT_FOUND: Final = 404
-
-
-class Speech(Protocol):
-    """How an endpoint says what came of a call."""
-
-    def answer(self, response: Response | None) -> Answer: ...
-    def fault(self, error: ServiceError) -> Answer: ...
 
 
 PerformAnonymous = Callable[[CompanionOperation[Any], Request, Origin, Speech], Outcome]

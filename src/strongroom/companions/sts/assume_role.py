@@ -5,7 +5,7 @@
 - Roots assume no roles (recorded text).
 - A role's session that assumes another role is a chain: an hour at most, and tags and source identity are
   handed down.
-- MFA and contexts of other providers are not offered, and refused where they are given.
+- A second factor, contexts of other providers and a least size of tokens are refused (`not_offered`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Annotated
 
 from strongroom.companions.base import STS, Access, CompanionOperation
 from strongroom.companions.call import CompanionCall
-from strongroom.companions.sts import multi_factor, role_sessions
+from strongroom.companions.sts import not_offered, role_sessions
 from strongroom.companions.sts.role_sessions import Asked
 from strongroom.companions.sts.shapes import (
     Arn,
@@ -30,6 +30,7 @@ from strongroom.companions.sts.shapes import (
     TagKeys,
     Tags,
     TokenCode,
+    TokenSize,
     domain_tags,
     texts_of,
     wire_credentials,
@@ -38,7 +39,7 @@ from strongroom.domain.identity import Role
 from strongroom.domain.principal import Principal, Session
 from strongroom.domain.session_limits import plan_source_identity, role_session_seconds
 from strongroom.domain.session_tags import plan_tags
-from strongroom.errors import AccessDeniedException, ValidationException
+from strongroom.errors import AccessDeniedException
 from strongroom.operations.base import REQUIRED, Request, Response, limits
 
 
@@ -55,6 +56,7 @@ class AssumeRoleRequest(Request, kw_only=True):
     token_code: TokenCode | None = None
     source_identity: SourceIdentity | None = None
     provided_contexts: Annotated[list[ProvidedContext], limits(1, 5)] | None = None
+    minimum_session_token_size: TokenSize | None = None
 
 
 class AssumeRoleResponse(Response, kw_only=True):
@@ -65,7 +67,10 @@ class AssumeRoleResponse(Response, kw_only=True):
 
 
 def assume_role(call: CompanionCall, request: AssumeRoleRequest) -> AssumeRoleResponse:
-    _require_offered(request)
+    not_offered.refuse_second_factor(request.serial_number, request.token_code)
+    not_offered.refuse(
+        ProvidedContexts=request.provided_contexts, MinimumSessionTokenSize=request.minimum_session_token_size
+    )
     role_sessions.account_of(request.role_arn)
     caller = call.principal
     if caller.is_root:
@@ -123,12 +128,6 @@ def _require_assumable(call: CompanionCall, role_arn: str, asked: Asked) -> Role
 def _is_allowed(call: CompanionCall, action: str, role: Role, asked: Asked) -> bool:
     trust = role_sessions.trust_of(role)
     return call.authorizer.decide(action, role.arn, resource=(trust,), union=False, keys=asked.keys).allowed
-
-
-def _require_offered(request: AssumeRoleRequest) -> None:
-    multi_factor.require_none(request.serial_number, request.token_code)
-    if request.provided_contexts is not None:
-        raise ValidationException("ProvidedContexts is not offered by this server.")
 
 
 OPERATION = CompanionOperation(

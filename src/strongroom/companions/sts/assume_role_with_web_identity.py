@@ -7,7 +7,7 @@
 - Tags and source identity come from the token's claims (`token_claims`).
 - The token is never recorded. Once it is verified the record names whom it is about (CloudTrail's
   WebIdentityUser); before that it proves nothing.
-- ProviderId is for issuers that speak OAuth 2.0 only, of which there are none here (text ours).
+- ProviderId is for issuers that speak OAuth 2.0 only, of which there are none here (`not_offered`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from strongroom.authn.web_identity import (
 from strongroom.authorization import environment_keys
 from strongroom.companions.base import STS, Access, CompanionOperation
 from strongroom.companions.call import CompanionCall, KeysWantedError
-from strongroom.companions.sts import role_sessions, token_claims
+from strongroom.companions.sts import not_offered, role_sessions, token_claims
 from strongroom.companions.sts.role_sessions import Asked
 from strongroom.companions.sts.shapes import (
     Arn,
@@ -38,12 +38,13 @@ from strongroom.companions.sts.shapes import (
     RoleSeconds,
     SessionName,
     SessionPolicy,
+    TokenSize,
     texts_of,
     wire_credentials,
 )
 from strongroom.domain.identity import IdentityKind, Role
 from strongroom.domain.session_limits import role_session_seconds
-from strongroom.errors import AccessDeniedException, ValidationException
+from strongroom.errors import AccessDeniedException
 from strongroom.operations.base import REQUIRED, Request, Response, limits
 from strongroom.policy.access_request import AccessRequest
 from strongroom.policy.callers import CallerNames
@@ -59,6 +60,7 @@ class AssumeRoleWithWebIdentityRequest(Request, kw_only=True):
     policy_arns: PolicyArns | None = None
     policy: SessionPolicy | None = None
     duration_seconds: RoleSeconds | None = None
+    minimum_session_token_size: TokenSize | None = None
 
 
 class AssumeRoleWithWebIdentityResponse(Response, kw_only=True):
@@ -74,8 +76,7 @@ class AssumeRoleWithWebIdentityResponse(Response, kw_only=True):
 def assume_role_with_web_identity(
     call: CompanionCall, request: AssumeRoleWithWebIdentityRequest
 ) -> AssumeRoleWithWebIdentityResponse:
-    if request.provider_id is not None:
-        raise ValidationException("ProviderId is not offered by this server: it must not be given for OpenID Connect.")
+    not_offered.refuse(ProviderId=request.provider_id, MinimumSessionTokenSize=request.minimum_session_token_size)
     identity = _prove(call, role_sessions.account_of(request.role_arn), request.web_identity_token)
     call.record_as(_recorded(identity))
     asked = Asked(

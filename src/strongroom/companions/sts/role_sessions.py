@@ -41,7 +41,7 @@ class Asked:
     """What a session is asked to be, whoever asks."""
 
     name: str
-    tags: SessionTags = field(default_factory=SessionTags)
+    tags: SessionTags
     source_identity: str | None = None
     policy: str | None = None
     policy_arns: Sequence[str] = ()
