@@ -1,5 +1,7 @@
 """How an operation of IAM is declared: every one is signed, and policies are asked before anything is told.
 
+Changes within an account are made one after the other: what an operation has found stays so until it is done.
+
 A request of IAM holds no secret, so the audit record shows all of it. Of an answer it shows what a change
 has made, and nothing of what was only read.
 """
@@ -54,7 +56,12 @@ def changes(
     """Return an operation that changes something; without `shown_response` its whole answer is on the record."""
     members = () if result is None else tuple(field.name for field in msgspec.structs.fields(result))
     shown = members if shown_response is None else shown_response
-    return _declared(name, request, result, handler, resource, mutates=True, shown_response=shown)
+
+    def in_turn(call: CompanionCall, request: RequestT) -> Response | None:
+        call.tx.identities.hold(call.account_id)
+        return handler(call, request)
+
+    return _declared(name, request, result, in_turn, resource, mutates=True, shown_response=shown)
 
 
 def creates(
