@@ -243,7 +243,7 @@ def _open_edge(
         STS.name: Prover(Verifier(service=STS.name, skew=STS.skew, presigned_age=MAX_AGE), attempts),
         IAM.name: Prover(Verifier(service=IAM.name, skew=IAM.skew), attempts),
     }
-    query = QueryCore(service, companions, provers, callers.find, fetchers=fetchers, threads=threads)
+    query = QueryCore(service, companions, provers, callers.find, attempts=attempts, fetchers=fetchers, threads=threads)
     containers = ContainerCredentials(query.begin_anonymous)
 
     def begin_companion(request: HttpRequest, origin: Origin) -> Outcome | None:

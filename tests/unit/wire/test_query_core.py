@@ -161,3 +161,37 @@ def test_an_unknown_key_id_is_told_from_a_wrong_secret_by_its_code_alone(client)
     stranger = [(name, value.replace(KEY[0].encode(), b"AKIANOBODYNOBODY0000")) for name, value in request.headers]
     assert fault(client.answer(replace(request, headers=stranger))) == (403, "InvalidClientTokenId")
     assert fault(client.answer(forged(request))) == (403, "SignatureDoesNotMatch")
+
+
+def test_whoever_comes_with_worthless_tokens_again_and_again_waits(client):
+    asked = {
+        "Action": "AssumeRoleWithWebIdentity",
+        "Version": STS,
+        "RoleArn": "arn:aws:iam::123456789012:role/app",
+        "RoleSessionName": "s1",
+        "WebIdentityToken": "nonsense",
+    }
+    request = unsigned(client.request(asked))
+    for _ in range(BURST):
+        assert fault(client.answer(request)) == (400, "InvalidIdentityToken")
+    assert fault(client.answer(request)) == (400, "Throttling")
+    assert client.here.trail()[-1]["errorCode"] == "ThrottlingException"
+    assert client.send(IDENTITY).status == 200
+
+
+def test_iam_takes_no_session_of_a_user_or_root(client):
+    answer = client.send({"Action": "GetSessionToken", "Version": STS})
+    values = {each.tag.split("}")[1]: each.text or "" for each in ET.fromstring(answer.body.decode()).iter()}
+    signer = Signer(
+        values["AccessKeyId"],
+        values["SecretAccessKey"],
+        host="127.0.0.1:8200",
+        region=client.here.region,
+        service="iam",
+        session_token=values["SessionToken"],
+    )
+    body = urlencode({"Action": "ListUsers", "Version": IAM}).encode()
+    headers = signer.headers(None, body, now=client.here.clock.now(), more={"Content-Type": FORM})
+    lower = [(name.lower().encode(), value.encode()) for name, value in headers]
+    request = HttpRequest("POST", b"/", b"", lower, body, "192.0.2.9")
+    assert fault(client.answer(request)) == (403, "InvalidClientTokenId")
