@@ -41,6 +41,7 @@ from strongroom.domain.session_limits import plan_source_identity, role_session_
 from strongroom.domain.session_tags import plan_tags
 from strongroom.errors import AccessDeniedException
 from strongroom.operations.base import REQUIRED, Request, Response, limits
+from strongroom.policy.evaluate import because
 
 ACTION: Final = "sts:AssumeRole"
 
@@ -119,9 +120,11 @@ def _require_assumable(call: CompanionCall, role_arn: str, asked: Asked) -> Role
     role = role_sessions.find_role(call.tx, role_arn)
     if role is None:
         raise _denied(call, ACTION, role_arn)
+    trust = role_sessions.trust_of(role)
     for action in asked.actions(ACTION):
-        if not _is_allowed(call, action, role, asked):
-            raise _denied(call, action, role_arn)
+        decision = call.authorizer.decide(action, role.arn, resource=(trust,), union=False, keys=asked.keys)
+        if not decision.allowed:
+            raise because(_denied(call, action, role_arn), decision)
     return role
 
 
@@ -129,11 +132,6 @@ def _denied(call: CompanionCall, action: str, role_arn: str) -> AccessDeniedExce
     return AccessDeniedException(
         f"User: {call.principal.arn} is not authorized to perform: {action} on resource: {role_arn}"
     )
-
-
-def _is_allowed(call: CompanionCall, action: str, role: Role, asked: Asked) -> bool:
-    trust = role_sessions.trust_of(role)
-    return call.authorizer.decide(action, role.arn, resource=(trust,), union=False, keys=asked.keys).allowed
 
 
 OPERATION = CompanionOperation(

@@ -50,6 +50,7 @@ from strongroom.policy.access_request import AccessRequest
 from strongroom.policy.callers import CallerNames
 from strongroom.policy.conditions import Context
 from strongroom.policy.decision import Policies, decide
+from strongroom.policy.evaluate import Decision, because
 
 ACTION: Final = "sts:AssumeRoleWithWebIdentity"
 
@@ -130,8 +131,9 @@ def _require_assumable(call: CompanionCall, role_arn: str, asked: Asked, identit
     if role is None:
         raise _denied(ACTION)
     for action in asked.actions(ACTION):
-        if not _is_allowed(call, action, role, asked, identity):
-            raise _denied(action)
+        decision = _decide(call, action, role, asked, identity)
+        if not decision.allowed:
+            raise because(_denied(action), decision)
     return role
 
 
@@ -139,7 +141,7 @@ def _denied(action: str) -> AccessDeniedException:
     return AccessDeniedException(f"Not authorized to perform {action}")
 
 
-def _is_allowed(call: CompanionCall, action: str, role: Role, asked: Asked, identity: WebIdentity) -> bool:
+def _decide(call: CompanionCall, action: str, role: Role, asked: Asked, identity: WebIdentity) -> Decision:
     keys = {
         **condition_keys(identity),
         **environment_keys(call.origin, call.region, call.now),
@@ -148,7 +150,7 @@ def _is_allowed(call: CompanionCall, action: str, role: Role, asked: Asked, iden
     }
     caller = CallerNames(account_id="", arn="", federated_provider=identity.provider_arn)
     policies = Policies(resource=(role_sessions.trust_of(role),))
-    return decide(AccessRequest(caller, action, role.arn, Context(keys)), policies, union=False).allowed
+    return decide(AccessRequest(caller, action, role.arn, Context(keys)), policies, union=False)
 
 
 def _recorded(identity: WebIdentity) -> dict[str, Any]:
