@@ -304,6 +304,11 @@ def _require_once(pairs: Sequence[tuple[bytes, bytes]]) -> None:
         seen.add(name)
 
 
+def nobody_proven() -> MissingAuthenticationTokenException:
+    """The answer to a request that brings no proof of who makes it."""
+    return MissingAuthenticationTokenException("Missing Authentication Token")
+
+
 def _is_signed_in_query(headers: Mapping[bytes, bytes], query_string: bytes, *, is_allowed: bool) -> bool:
     """Tell whether a signature stands in the query string and not in a header. This alone decides it.
 
@@ -321,7 +326,7 @@ def _is_signed_in_query(headers: Mapping[bytes, bytes], query_string: bytes, *, 
         return True
     if authorization is not None and authorization.strip(b" ").startswith(_SCHEME):
         return False
-    raise MissingAuthenticationTokenException("Missing Authentication Token")
+    raise nobody_proven()
 
 
 def _parse_request_time(date: bytes, *, is_iso_only: bool) -> tuple[str, datetime]:

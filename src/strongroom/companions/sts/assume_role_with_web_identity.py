@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from strongroom.authn.web_identity import (
     MAX_TOKEN_CHARACTERS,
@@ -50,6 +50,8 @@ from strongroom.policy.access_request import AccessRequest
 from strongroom.policy.callers import CallerNames
 from strongroom.policy.conditions import Context
 from strongroom.policy.decision import Policies, decide
+
+ACTION: Final = "sts:AssumeRoleWithWebIdentity"
 
 
 class AssumeRoleWithWebIdentityRequest(Request, kw_only=True):
@@ -125,12 +127,16 @@ def _require_assumable(call: CompanionCall, role_arn: str, asked: Asked, identit
         AccessDeniedException: there is none, or it does not.
     """
     role = role_sessions.find_role(call.tx, role_arn)
-    for action in asked.actions("sts:AssumeRoleWithWebIdentity"):
-        if role is None or not _is_allowed(call, action, role, asked, identity):
-            raise AccessDeniedException(f"Not authorized to perform {action}")
     if role is None:
-        raise LookupError("a role that is not there is refused above")
+        raise _denied(ACTION)
+    for action in asked.actions(ACTION):
+        if not _is_allowed(call, action, role, asked, identity):
+            raise _denied(action)
     return role
+
+
+def _denied(action: str) -> AccessDeniedException:
+    return AccessDeniedException(f"Not authorized to perform {action}")
 
 
 def _is_allowed(call: CompanionCall, action: str, role: Role, asked: Asked, identity: WebIdentity) -> bool:
