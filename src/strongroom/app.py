@@ -15,7 +15,8 @@ from typing import Final
 from strongroom import ids
 from strongroom.attempt import Surroundings
 from strongroom.audit.record import Origin, service_event
-from strongroom.audit.trail import Trail
+from strongroom.audit.rotation import Rotation, continue_trail
+from strongroom.audit.trail import Durability, Trail
 from strongroom.authn.access_keys import AccessKeys
 from strongroom.authn.callers import Callers
 from strongroom.authn.failed_attempts import FailedAttempts, Prover
@@ -54,6 +55,7 @@ from strongroom.wire.query_core import QueryCore
 from strongroom.workers import purge, replicate
 from strongroom.workers.audit_index import AuditIndex
 from strongroom.workers.runner import Runner
+from strongroom.workers.trail_files import TrailFiles
 from strongroom.workers.trail_keeper import TrailKeeper
 
 FETCHING_THREADS: Final = 4
@@ -76,6 +78,7 @@ class Node:
     runner: Runner
     keeper: TrailKeeper
     index: AuditIndex | None
+    files: TrailFiles | None
     threads: Executor | None
     fetchers: Executor
     writes: bool
@@ -85,8 +88,9 @@ class Node:
         self.keeper.start()
         if self.writes:
             self.runner.start()
-        if self.index is not None:
-            self.index.start()
+        for worker in (self.index, self.files):
+            if worker is not None:
+                worker.start()
 
     def close(self) -> None:
         """Finish what is under way, flush, and let go of everything."""
@@ -94,6 +98,8 @@ class Node:
         if self.threads is not None:
             self.threads.shutdown(wait=True)
         self.runner.stop()
+        if self.files is not None:
+            self.files.stop()
         self.keeper.stop()
         if self.index is not None:
             self.index.stop()
@@ -162,8 +168,9 @@ def _assemble(
         companions=companions,
         edge=_open_edge(config, service, companions, threads, fetchers, forwarder),
         runner=runner,
-        keeper=TrailKeeper(trail, storage, clock, node=name, anchors=config.audit_dir if worker == 0 else None),
+        keeper=_open_keeper(config, storage, trail, clock, entropy, node=name, anchors=worker == 0),
         index=_open_index(config, storage, clock, metrics, node=name) if worker == 0 else None,
+        files=_open_files(config, storage, trail, clock, entropy, node=name) if worker == 0 else None,
         threads=threads,
         fetchers=fetchers,
         writes=worker == 0 or config.database is not None,
@@ -198,7 +205,15 @@ def open_trail(
 ) -> Trail:
     """Open a trail of this data directory; what a crash had torn is cut off, and the trail says so."""
     path = config.audit_dir / f"{name}.jsonl"
-    trail = Trail(path, keyring.derive(AUDIT_KEY_LABEL), keyring.active_term, waits=waits, metrics=metrics)
+    trail = Trail(
+        path,
+        keyring.derive(AUDIT_KEY_LABEL),
+        keyring.active_term,
+        waits=waits,
+        metrics=metrics,
+        durability=Durability(config.audit_fsync),
+    )
+    continue_trail(trail, now, entropy)
     if trail.torn_bytes:
         details = {"Trail": name, "TornBytes": trail.torn_bytes}
         event_id = ids.random_uuid(entropy)
@@ -206,6 +221,32 @@ def open_trail(
             [service_event(name="RepairAuditTrail", now=now, event_id=event_id, details=details)], durable=True
         )
     return trail
+
+
+def rotation_of(config: Config) -> Rotation:
+    return Rotation(config.audit_rotate_bytes, config.audit_rotate_days)
+
+
+def _open_keeper(
+    config: Config, storage: Storage, trail: Trail, clock: Clock, entropy: Entropy, *, node: str, anchors: bool
+) -> TrailKeeper:
+    return TrailKeeper(
+        trail,
+        storage,
+        clock,
+        node=node,
+        anchors=config.audit_dir if anchors else None,
+        rotation=rotation_of(config),
+        entropy=entropy,
+    )
+
+
+def _open_files(
+    config: Config, storage: Storage, trail: Trail, clock: Clock, entropy: Entropy, *, node: str
+) -> TrailFiles:
+    return TrailFiles(
+        trail, storage, clock, entropy, node=node, folder=config.audit_dir, kept_days=config.audit_keep_days
+    )
 
 
 def _open_index(config: Config, storage: Storage, clock: Clock, metrics: Metrics, *, node: str) -> AuditIndex | None:
@@ -260,7 +301,9 @@ def _open_edge(
         STS.name: Prover(Verifier(service=STS.name, skew=STS.skew, presigned_age=MAX_AGE), attempts),
         **{one.name: Prover(Verifier(service=one.name, skew=one.skew), attempts) for one in (IAM, CLOUDTRAIL)},
     }
-    calls = CompanionCore(service, companions, provers, callers.find, fetchers=fetchers, threads=threads)
+    calls = CompanionCore(
+        service, companions, provers, callers.find, attempts=attempts, fetchers=fetchers, threads=threads
+    )
     containers, query, json = ContainerCredentials(calls.begin_anonymous), QueryCore(calls), JsonCore(calls)
 
     def begin_companion(request: HttpRequest, origin: Origin) -> Outcome | None:

@@ -243,7 +243,7 @@ def _tag_keys(tags: Sequence[Tag]) -> Iterator[tuple[str, str | list[str]]]:
 
 
 def _is_of(account_id: str, arn: str) -> bool:
-    return arn == NO_RESOURCE or arn.split(":", 5)[4] == account_id
+    return arn == NO_RESOURCE or arn.split(":", 5)[4:5] == [account_id]
 
 
 def _iso(instant: datetime) -> str:

@@ -14,6 +14,7 @@ _HELP: Final = {
     "tampered_ciphertexts_total": "Stored values that failed authentication when opened.",
     "refused_reads_of_deleted_secrets_total": "GetSecretValue calls refused because of a scheduled deletion.",
     "audit_failures_total": "Requests refused because the audit trail could not be written.",
+    "failed_authentications_total": "Signatures that did not match, unknown key ids, and who had to wait for them.",
     "purged_secrets_total": "Secrets deleted for good.",
     "purged_versions_total": "Deprecated versions removed by the clean-up.",
     "jobs_failed_total": "Attempts of background jobs that ended in an error.",

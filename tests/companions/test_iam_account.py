@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from strongroom.errors import AccessDeniedException, InvalidInput, NoSuchEntity
+from strongroom.errors import AccessDeniedException, InvalidInput, NoSuchEntity, ValidationException
 from support.factories import ACCOUNT_ID
 from support.iam import READ_ALL, TRUST_ACCOUNT, allow, deny, document, policy_arn
 
@@ -157,6 +157,28 @@ def test_a_resource_policy_grants_in_a_simulation_what_it_grants(iam):
         iam("SimulatePrincipalPolicy", **members, ResourceArns=[BUCKET])
     with pytest.raises(InvalidInput, match="CallerArn"):
         iam("SimulateCustomPolicy", PolicyInputList=[READ_ALL], ActionNames=[GET], ResourcePolicy=policy)
+
+
+def test_a_custom_policy_is_simulated_for_nobody_who_is_allowed_everything(iam):
+    members = {"PolicyInputList": [READ_ALL], "ActionNames": [GET, "s3:GetObject"], "ResourceArns": [SECRET]}
+    told = [("secretsmanager:GetSecretValue", SECRET, "allowed"), ("s3:GetObject", SECRET, "implicitDeny")]
+    assert decisions(iam("SimulateCustomPolicy", **members)) == told
+    with pytest.raises(InvalidInput, match="CallerArn"):
+        iam("SimulateCustomPolicy", **members, CallerArn=f"arn:aws:iam::{ACCOUNT_ID}:root")
+
+
+@pytest.mark.parametrize(
+    ("source", "refusal"),
+    [
+        ("arn-of-whom:user/alice", ValidationException),
+        ("x" * 20, ValidationException),
+        (f"arn:aws:iam::{ACCOUNT_ID}:root", InvalidInput),
+        ("arn:aws:iam::210987654321:user/alice", AccessDeniedException),
+    ],
+)
+def test_a_source_that_is_no_principal_of_the_account_is_refused(iam, source, refusal):
+    with pytest.raises(refusal):
+        iam("SimulatePrincipalPolicy", PolicySourceArn=source, ActionNames=[GET])
 
 
 def test_what_cannot_be_simulated_is_refused(iam):

@@ -171,6 +171,8 @@ def test_an_arn_that_is_no_policys_is_refused(iam, holder, arn, refusal):
     kind, names = holder
     with pytest.raises(refusal) as refused:
         iam(f"Attach{kind}Policy", **names, PolicyArn=arn)
+    with pytest.raises(refusal):
+        iam("GetPolicy", PolicyArn=arn)
     expected = f"ARN {arn} is not valid." if refusal is InvalidInput else "Invalid ARN:  Could not be parsed!"
     assert refused.value.message == expected
 

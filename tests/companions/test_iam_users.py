@@ -67,6 +67,17 @@ def test_users_are_listed_by_name_and_path_in_pages(iam):
     assert "Tags" not in pages[0][0]
 
 
+def test_a_marker_is_as_short_as_a_request_may_hold(iam):
+    for name in ("a" * 64, "b"):
+        iam("CreateUser", UserName=name)
+        iam("CreateGroup", GroupName=name * (128 // len(name)))
+        iam("CreatePolicy", PolicyName=name * (128 // len(name)), PolicyDocument=READ_ALL)
+    for listing in ("ListUsers", "ListGroups", "ListPolicies", "GetAccountAuthorizationDetails"):
+        answer = iam(listing, MaxItems=1)
+        assert len(answer["Marker"]) <= 320
+        iam(listing, Marker=answer["Marker"])
+
+
 def test_a_page_follows_the_last_name_even_if_it_is_gone(iam):
     for name in ("a", "b", "c"):
         iam("CreateUser", UserName=name)
@@ -165,6 +176,27 @@ def test_a_policy_about_a_path_holds_for_a_user_named_without_it(iam):
     with pytest.raises(AccessDeniedException, match="explicit deny"):
         caller("DeleteUser", UserName="boss")
     caller("DeleteUser", UserName="clerk")
+
+
+def test_who_may_create_below_a_path_may_not_elsewhere(iam):
+    caller = iam.user("helpdesk")
+    iam("CreateUser", UserName="taken", Path="/admins/")
+    statement = allow("iam:CreateUser", f"arn:aws:iam::{ACCOUNT_ID}:user/clerks/*")
+    iam("PutUserPolicy", UserName="helpdesk", PolicyName="p", PolicyDocument=document(statement))
+    caller("CreateUser", UserName="clerk", Path="/clerks/")
+    arn = f"arn:aws:iam::{ACCOUNT_ID}:user/admins/clerk2"
+    with pytest.raises(AccessDeniedException, match=f"iam:CreateUser on resource: {arn} because"):
+        caller("CreateUser", UserName="clerk2", Path="/admins/")
+    with pytest.raises(EntityAlreadyExists):
+        caller("CreateUser", UserName="taken", Path="/clerks/")
+
+
+def test_renaming_by_tags_is_about_the_same_user(iam):
+    caller = iam.user("helpdesk")
+    iam("CreateUser", UserName="clerk", Tags=[{"Key": "team", "Value": "blue"}])
+    statement = allow("iam:UpdateUser", Condition={"StringEquals": {"aws:ResourceTag/team": "blue"}})
+    iam("PutUserPolicy", UserName="helpdesk", PolicyName="p", PolicyDocument=document(statement))
+    caller("UpdateUser", UserName="clerk", NewPath="/clerks/")
 
 
 def test_a_policy_about_tags_of_users_holds(iam):

@@ -119,6 +119,13 @@ class TrailHead:
 class Identities(Protocol):
     """The verbs about users, groups, roles, managed policies and identity providers; the kind says which is found."""
 
+    def hold(self, account_id: str) -> None:
+        """Wait until no other call changes identities of the account, and keep others waiting until the end.
+
+        Before this nothing may be read on which a change depends.
+        """
+        ...
+
     def find(self, kind: IdentityKind, account_id: str, name: str) -> Any: ...
     def find_by_arn(self, arn: str) -> Identity | None: ...
     def find_by_id(self, unique_id: str) -> Identity | None: ...

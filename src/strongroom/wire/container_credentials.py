@@ -25,6 +25,7 @@ import msgspec
 
 from strongroom.audit.record import Origin, event_time
 from strongroom.authn import web_identity
+from strongroom.authn.sigv4 import nobody_proven
 from strongroom.companions.base import CompanionOperation
 from strongroom.companions.sts.assume_role_with_web_identity import (
     OPERATION,
@@ -32,7 +33,7 @@ from strongroom.companions.sts.assume_role_with_web_identity import (
     AssumeRoleWithWebIdentityResponse,
 )
 from strongroom.domain.identity import IdentityKind, arn_of
-from strongroom.errors import InvalidIdentityToken, MissingAuthenticationTokenException, ServiceError
+from strongroom.errors import InvalidIdentityToken, ServiceError
 from strongroom.operations.base import Request, Response
 from strongroom.wire import constraints, faults
 from strongroom.wire.companion_core import Speech
@@ -125,7 +126,7 @@ def _token(request: HttpRequest) -> str:
     header = next((value for name, value in request.headers if name == b"authorization"), b"").decode("latin-1").strip()
     token = header[len(_BEARER) :].strip() if header.lower().startswith(_BEARER) else header
     if not token:
-        raise MissingAuthenticationTokenException("Missing Authentication Token")
+        raise nobody_proven()
     return token
 
 

@@ -101,6 +101,36 @@ def test_a_role_that_trusts_an_account_or_everyone_trusts_no_token(trusted: Sts,
     refused(AccessDeniedException, NOT_AUTHORIZED, trusted, fresh(trusted), RoleArn=arn)
 
 
+@pytest.mark.parametrize(
+    ("operator", "key", "value"),
+    [
+        ("StringEquals", "sts:RoleSessionName", "work"),
+        ("StringEquals", "aws:RequestTag/team", "a"),
+        ("StringEquals", "sts:SourceIdentity", "ana"),
+        ("StringEquals", "aws:FederatedProvider", PROVIDER_ARN),
+        ("IpAddress", "aws:SourceIp", "192.0.2.0/24"),
+        ("Bool", "aws:SecureTransport", "false"),
+        ("DateGreaterThan", "aws:CurrentTime", "2030-01-01T00:00:00Z"),
+    ],
+)
+def test_a_trust_policy_may_ask_about_the_request_as_well(sts: Sts, operator: str, key: str, value: str):
+    sts.identities.provider(ISSUER.provider_url, (AUDIENCE,), ISSUER.jwks())
+    actions = [WAY, "sts:TagSession", "sts:SetSourceIdentity"]
+    sts.identities.role("met", [trust({"Federated": PROVIDER_ARN}, actions, Condition={operator: {key: value}})])
+    other = {"IpAddress": "NotIpAddress", "Bool": "Null", "DateGreaterThan": "DateLessThan"}
+    unmet = {other.get(operator, "StringNotEquals"): {key: "true" if operator == "Bool" else value}}
+    sts.identities.role("unmet", [trust({"Federated": PROVIDER_ARN}, actions, Condition=unmet)])
+    claims = {TAGS: {"principal_tags": {"team": "a"}}, "https://aws.amazon.com/source_identity": "ana"}
+    arn = f"arn:aws:iam::{ACCOUNT_ID}:role/"
+    assume(sts, fresh(sts, **claims), RoleArn=f"{arn}met")
+    refused(AccessDeniedException, NOT_AUTHORIZED, sts, fresh(sts, **claims), RoleArn=f"{arn}unmet")
+
+
+def test_a_source_identity_of_a_token_needs_the_role_to_trust_its_setting(trusted: Sts):
+    token = fresh(trusted, **{"https://aws.amazon.com/source_identity": "ana"})
+    refused(AccessDeniedException, "Not authorized to perform sts:SetSourceIdentity", trusted, token)
+
+
 def test_an_issuer_that_the_account_does_not_know_is_named(trusted: Sts):
     other = TokenIssuer(url="https://other.example.com")
     token = other.token(now=trusted.deployment.clock.now())

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from strongroom.companions.base import STS, Access, CompanionOperation
 from strongroom.companions.call import CompanionCall
@@ -41,6 +41,9 @@ from strongroom.domain.session_limits import plan_source_identity, role_session_
 from strongroom.domain.session_tags import plan_tags
 from strongroom.errors import AccessDeniedException
 from strongroom.operations.base import REQUIRED, Request, Response, limits
+from strongroom.policy.evaluate import because
+
+ACTION: Final = "sts:AssumeRole"
 
 
 class AssumeRoleRequest(Request, kw_only=True):
@@ -115,19 +118,20 @@ def _require_assumable(call: CompanionCall, role_arn: str, asked: Asked) -> Role
         AccessDeniedException: there is none, or the caller may not.
     """
     role = role_sessions.find_role(call.tx, role_arn)
-    for action in asked.actions("sts:AssumeRole"):
-        if role is None or not _is_allowed(call, action, role, asked):
-            raise AccessDeniedException(
-                f"User: {call.principal.arn} is not authorized to perform: {action} on resource: {role_arn}"
-            )
     if role is None:
-        raise LookupError("a role that is not there is refused above")
+        raise _denied(call, ACTION, role_arn)
+    trust = role_sessions.trust_of(role)
+    for action in asked.actions(ACTION):
+        decision = call.authorizer.decide(action, role.arn, resource=(trust,), union=False, keys=asked.keys)
+        if not decision.allowed:
+            raise because(_denied(call, action, role_arn), decision)
     return role
 
 
-def _is_allowed(call: CompanionCall, action: str, role: Role, asked: Asked) -> bool:
-    trust = role_sessions.trust_of(role)
-    return call.authorizer.decide(action, role.arn, resource=(trust,), union=False, keys=asked.keys).allowed
+def _denied(call: CompanionCall, action: str, role_arn: str) -> AccessDeniedException:
+    return AccessDeniedException(
+        f"User: {call.principal.arn} is not authorized to perform: {action} on resource: {role_arn}"
+    )
 
 
 OPERATION = CompanionOperation(

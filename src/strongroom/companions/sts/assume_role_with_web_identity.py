@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from strongroom.authn.web_identity import (
     MAX_TOKEN_CHARACTERS,
@@ -50,6 +50,9 @@ from strongroom.policy.access_request import AccessRequest
 from strongroom.policy.callers import CallerNames
 from strongroom.policy.conditions import Context
 from strongroom.policy.decision import Policies, decide
+from strongroom.policy.evaluate import Decision, because
+
+ACTION: Final = "sts:AssumeRoleWithWebIdentity"
 
 
 class AssumeRoleWithWebIdentityRequest(Request, kw_only=True):
@@ -125,15 +128,20 @@ def _require_assumable(call: CompanionCall, role_arn: str, asked: Asked, identit
         AccessDeniedException: there is none, or it does not.
     """
     role = role_sessions.find_role(call.tx, role_arn)
-    for action in asked.actions("sts:AssumeRoleWithWebIdentity"):
-        if role is None or not _is_allowed(call, action, role, asked, identity):
-            raise AccessDeniedException(f"Not authorized to perform {action}")
     if role is None:
-        raise LookupError("a role that is not there is refused above")
+        raise _denied(ACTION)
+    for action in asked.actions(ACTION):
+        decision = _decide(call, action, role, asked, identity)
+        if not decision.allowed:
+            raise because(_denied(action), decision)
     return role
 
 
-def _is_allowed(call: CompanionCall, action: str, role: Role, asked: Asked, identity: WebIdentity) -> bool:
+def _denied(action: str) -> AccessDeniedException:
+    return AccessDeniedException(f"Not authorized to perform {action}")
+
+
+def _decide(call: CompanionCall, action: str, role: Role, asked: Asked, identity: WebIdentity) -> Decision:
     keys = {
         **condition_keys(identity),
         **environment_keys(call.origin, call.region, call.now),
@@ -142,7 +150,7 @@ def _is_allowed(call: CompanionCall, action: str, role: Role, asked: Asked, iden
     }
     caller = CallerNames(account_id="", arn="", federated_provider=identity.provider_arn)
     policies = Policies(resource=(role_sessions.trust_of(role),))
-    return decide(AccessRequest(caller, action, role.arn, Context(keys)), policies, union=False).allowed
+    return decide(AccessRequest(caller, action, role.arn, Context(keys)), policies, union=False)
 
 
 def _recorded(identity: WebIdentity) -> dict[str, Any]:

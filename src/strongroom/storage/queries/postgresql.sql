@@ -12,6 +12,11 @@ SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region =
 -- find_secret_by_arn for update --
 SELECT {secret_columns} FROM secrets WHERE arn = :arn AND account_id = :account_id AND region = :region FOR UPDATE
 
+-- hold_identities --
+-- A row is a whole identity, and entities refer to each other: changes within an account are made one after the
+-- other. What merely refers to the account, as a new secret does, need not wait
+SELECT account_id FROM accounts WHERE account_id = :account_id FOR NO KEY UPDATE
+
 -- claim_oldest_jobs --
 -- As in jobs.sql; workers on other nodes pass over the rows this one is taking. Materialized, because a subquery
 -- with LIMIT may be run more than once, and then claims more
