@@ -14,6 +14,7 @@ from typing import Final
 
 from strongroom import ids
 from strongroom.attempt import Surroundings
+from strongroom.audit.notes import SIGNING_LABEL, Signer
 from strongroom.audit.record import Origin, service_event
 from strongroom.audit.rotation import Rotation, continue_trail
 from strongroom.audit.trail import Durability, Trail
@@ -161,6 +162,7 @@ def _assemble(
     companions = open_companions(config, storage, keyring, access_keys, trail, clock, entropy)
     threads = None if storage.reads_inline else ThreadPoolExecutor(storage.pool_size, thread_name_prefix="requests")
     fetchers = ThreadPoolExecutor(FETCHING_THREADS, thread_name_prefix="identity-provider-keys")
+    files = _open_files(config, storage, trail, clock, entropy, node=name, signer=signer_of(keyring))
     return Node(
         storage=storage,
         trail=trail,
@@ -170,7 +172,7 @@ def _assemble(
         runner=runner,
         keeper=_open_keeper(config, storage, trail, clock, entropy, node=name, anchors=worker == 0),
         index=_open_index(config, storage, clock, metrics, node=name) if worker == 0 else None,
-        files=_open_files(config, storage, trail, clock, entropy, node=name) if worker == 0 else None,
+        files=files if worker == 0 else None,
         threads=threads,
         fetchers=fetchers,
         writes=worker == 0 or config.database is not None,
@@ -242,11 +244,24 @@ def _open_keeper(
 
 
 def _open_files(
-    config: Config, storage: Storage, trail: Trail, clock: Clock, entropy: Entropy, *, node: str
+    config: Config, storage: Storage, trail: Trail, clock: Clock, entropy: Entropy, *, node: str, signer: Signer
 ) -> TrailFiles:
     return TrailFiles(
-        trail, storage, clock, entropy, node=node, folder=config.audit_dir, kept_days=config.audit_keep_days
+        trail,
+        storage,
+        clock,
+        entropy,
+        node=node,
+        folder=config.audit_dir,
+        kept_days=config.audit_keep_days,
+        signer=signer,
+        checkpoint_minutes=config.audit_checkpoint_minutes,
     )
+
+
+def signer_of(keyring: Keyring) -> Signer:
+    """Return what signs checkpoints of the trail."""
+    return Signer(keyring.active_term, keyring.derive(SIGNING_LABEL))
 
 
 def _open_index(config: Config, storage: Storage, clock: Clock, metrics: Metrics, *, node: str) -> AuditIndex | None:

@@ -93,6 +93,9 @@ class Config:
     audit_keep_days: int = _setting(
         0, "Days after which compressed files of the audit trail are deleted, once they are in the index; 0: never."
     )
+    audit_checkpoint_minutes: int = _setting(
+        60, "Minutes between two signed checkpoints of the audit trail, if it has grown; 0: none."
+    )
     audit_index_days: int = _setting(
         90, "Days that events of the audit trail can be asked for (LookupEvents, audit search); 0: not at all."
     )
@@ -303,6 +306,7 @@ def _rules_of_numbers_and_names(config: Config) -> tuple[_Rule, ...]:
             "audit_keep_days",
             "files are deleted only when they are in the index, and audit_index_days is 0",
         ),
+        (config.audit_checkpoint_minutes >= 0, "audit_checkpoint_minutes", "a number of minutes, or 0"),
         (config.audit_index_days >= 0, "audit_index_days", "a number of days, or 0"),
         (config.shutdown_grace_seconds >= 0, "shutdown_grace_seconds", "a number of seconds"),
         (

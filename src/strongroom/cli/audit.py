@@ -5,41 +5,47 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from strongroom.app import AUDIT_KEY_LABEL, load_keyring, open_storage
-from strongroom.audit.chain import ChainedLine
 from strongroom.audit.files import records_after, trail_names
-from strongroom.audit.verify import Verdict, deleted_up_to, verify_trail
-from strongroom.cli import audit_export, audit_search
+from strongroom.audit.verify import Verdict
+from strongroom.cli import audit_export, audit_proof, audit_search
 from strongroom.cli.audit_lines import line_of
+from strongroom.cli.audit_verification import verify_all
 from strongroom.cli.options import AsJson, ConfigFile, Database, DataDir, existing_deployment
-from strongroom.clock import SystemClock
 from strongroom.config import Config
-from strongroom.data_directory import find_node_id
 from strongroom.domain.trail_event import TrailPosition
-from strongroom.entropy import SystemEntropy
 from strongroom.errors import OperatorError
 
-app = typer.Typer(help="The audit trail: verify, tail, search, readers, export.", no_args_is_help=True)
+app = typer.Typer(help="The audit trail: verify, tail, search, readers, export, proofs.", no_args_is_help=True)
 app.command("search")(audit_search.search)
 app.command("readers")(audit_search.readers)
 app.command("export")(audit_export.export)
+app.command("prove")(audit_proof.prove)
+app.command("verify-proof")(audit_proof.verify_a_proof)
+app.command("public-key")(audit_proof.public_key)
+app.command("checkpoint")(audit_proof.make_checkpoint)
 
 FOLLOW_SECONDS = 0.2
 
 
 @app.command("verify")
 def verify_trails(
-    config_file: ConfigFile = None, data_dir: DataDir = None, database: Database = None, as_json: AsJson = False
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A checkpoint that was kept elsewhere, to hold its trail against.")
+    ] = None,
+    config_file: ConfigFile = None,
+    data_dir: DataDir = None,
+    database: Database = None,
+    as_json: AsJson = False,
 ) -> None:
     """Prove that no record was changed, dropped, moved or cut off. Status 2 if one was."""
     config = existing_deployment(config_file, data_dir, database)
-    verdicts = _verify_all(config)
+    verdicts = verify_all(config, checkpoint)
     if as_json:
         typer.echo(msgspec.json.encode([_as_json(trail, verdict) for trail, verdict in verdicts.items()]).decode())
     else:
@@ -77,51 +83,6 @@ def tail(
             for one in _new(config, name, positions):
                 typer.echo(_line(one, as_json=as_json))
         time.sleep(FOLLOW_SECONDS)
-
-
-def _verify_all(config: Config) -> dict[str, Verdict]:
-    """Return what is found of each trail that is here, or that the database remembers of this node."""
-    node = find_node_id(config)
-    storage = open_storage(config)
-    try:
-        keyring = load_keyring(config, storage, SystemClock(), SystemEntropy())
-        heads = {head.trail: head for head in storage.read(lambda tx: tx.list_trail_heads())}
-    finally:
-        storage.close()
-    deleted: dict[str, int] = {}
-
-    def see(line: ChainedLine) -> None:
-        if (found := deleted_up_to(line)) is not None:
-            deleted[found[0]] = max(found[1], deleted.get(found[0], 0))
-
-    expected = {name.partition("/")[2] for name in heads if name.startswith(f"{node}/")}
-    present = trail_names(config.audit_dir)
-    verdicts = {}
-    for name in sorted(expected | set(present)):
-        if name not in present:
-            verdicts[f"{name}.jsonl"] = Verdict(0, 1, "the file is gone")
-            continue
-        head = heads.get(f"{node}/{name}")
-        key_of = lambda term: keyring.derive(AUDIT_KEY_LABEL, term=term)  # noqa: E731
-        verdicts[f"{name}.jsonl"] = verify_trail(config.audit_dir, name, key_of, head, see)
-    if config.database is None:
-        verdicts |= _forgotten(heads.keys(), node)
-    return {name: _complete(name, verdict, deleted) for name, verdict in verdicts.items()}
-
-
-def _complete(name: str, verdict: Verdict, deleted: dict[str, int]) -> Verdict:
-    """Hold a trail whose first files are gone against what the server says that it has deleted."""
-    missing = verdict.first - 1
-    if verdict.broken_line is not None or missing <= deleted.get(name.removesuffix(".jsonl"), 0):
-        return verdict
-    reason = f"records 1 to {missing} are gone, and the server did not delete them"
-    return replace(verdict, broken_line=1, reason=reason)
-
-
-def _forgotten(heads: Any, node: str | None) -> dict[str, Verdict]:
-    """Return the trails of other names for this directory: a database of SQLite has had only one."""
-    reason = "the database remembers it under another node-id: node-id and audit/ were replaced together"
-    return {head: Verdict(0, 1, reason) for head in heads if not head.startswith(f"{node}/")}
 
 
 def _new(config: Config, name: str, positions: dict[str, TrailPosition]) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,5 @@
-"""Looks after the finished files of this node's trails: compresses them, and deletes those that may go.
+"""Looks after the files of this node's trails: compresses finished ones, deletes those that may go, and signs
+checkpoints.
 
 A thread of its own, because compressing takes seconds. Whatever it does can be left half done: `audit.files`
 reads either form of a file, and what is to go is on the trail before it goes.
@@ -8,12 +9,15 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from strongroom.audit import rotation
+from strongroom.audit.checkpoints import make_checkpoints
 from strongroom.audit.files import compress, finished_files, trail_names
+from strongroom.audit.notes import Signer
 from strongroom.audit.trail import Trail
 from strongroom.clock import Clock
 from strongroom.entropy import Entropy
@@ -37,7 +41,12 @@ class TrailFiles:
         node: str,
         folder: Path,
         kept_days: int,
+        signer: Signer | None = None,
+        checkpoint_minutes: int = 0,
     ) -> None:
+        self._signer = signer
+        self._checkpoint_seconds = checkpoint_minutes * 60
+        self._checkpoint_due = 0.0
         self._trail = trail
         self._storage = storage
         self._clock = clock
@@ -62,6 +71,9 @@ class TrailFiles:
             for finished in finished_files(self._folder, trail):
                 if not finished.is_compressed and not self._stopping.is_set():
                     compress(finished)
+        if self._signer is not None and self._checkpoint_seconds and time.monotonic() >= self._checkpoint_due:
+            make_checkpoints(self._folder, self._node, self._signer)
+            self._checkpoint_due = time.monotonic() + self._checkpoint_seconds
         if self._kept_days:
             self._delete_old()
 
@@ -69,6 +81,8 @@ class TrailFiles:
         now = self._clock.now()
         going = rotation.departures(self._folder, self._indexed(), now - timedelta(days=self._kept_days))
         if going:
+            if self._signer is not None:
+                make_checkpoints(self._folder, self._node, self._signer)  # proofs outlive the files
             self._trail.append([rotation.farewell(one, now, self._entropy) for one in going], True)
             for path in (path for one in going for path in one.paths):
                 path.unlink()
