@@ -283,6 +283,7 @@ def test_no_canary_is_in_what_the_command_line_prints(kept: Keeper) -> None:
         ("audit", "tail", "-n", "1000"),
         ("audit", "tail", "-n", "1000", "--json"),
         ("audit", "verify"),
+        ("audit", "search", "--limit", "1000", "--json"),
         ("access-keys", "list"),
         ("config", "show"),
     ):

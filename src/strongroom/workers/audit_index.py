@@ -32,11 +32,12 @@ from strongroom.clock import Clock
 from strongroom.domain.trail_event import Outcome, Reader, TrailEvent, TrailPosition, agent_family
 from strongroom.metrics import Metrics
 from strongroom.storage.base import KeyUse, SecretPlace, Storage, Transaction
-from strongroom.workers.runner import MIN_SLICE, next_slice
+from strongroom.workers.runner import next_slice
 
 POLL_SECONDS: Final = 1.0
+MIN_SLICE: Final = 64
 MAX_SLICE: Final = 512
-"""Records copied in one transaction."""
+"""Records copied in one transaction. Fewer than the least cost their commit and little else."""
 
 PAUSE_FACTOR: Final = 3
 """Pause after a slice, while there is more, by the time that it took."""
@@ -174,7 +175,7 @@ class AuditIndex:
             del self._positions[name]  # whatever happened, the database knows how far it is
             raise
         self._positions[name] = after
-        self._slice = next_slice(self._slice, took, MAX_SLICE)
+        self._slice = max(MIN_SLICE, next_slice(self._slice, took, MAX_SLICE))
         self._metrics.increment("audit_events_indexed_total", by=count)
 
     def _note_lag(self, part: Sequence[Placed]) -> None:
