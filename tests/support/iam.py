@@ -108,6 +108,5 @@ class Iam:
             marker = {"Marker": answer["Marker"]}
 
 
-
 def _text(value: Any) -> str:
     return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
