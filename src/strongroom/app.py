@@ -6,21 +6,15 @@
 
 from __future__ import annotations
 
-import configparser
-import io
 import logging
-import os
-import stat
-import tempfile
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from strongroom import ids
 from strongroom.attempt import Surroundings
-from strongroom.audit.record import service_event
+from strongroom.audit.record import Origin, service_event
 from strongroom.audit.trail import Trail
 from strongroom.authn.access_keys import AccessKeys
 from strongroom.authn.callers import Callers
@@ -38,6 +32,7 @@ from strongroom.crypto.keyring import Keyring, open_keyring
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.root_key import FileRootKey
 from strongroom.crypto.vault import Vault
+from strongroom.data_directory import make_private_directory, node_id, write_credentials
 from strongroom.domain.quotas import AWS_RATES
 from strongroom.entropy import Entropy, SystemEntropy
 from strongroom.errors import OperatorError
@@ -48,16 +43,20 @@ from strongroom.service import Service
 from strongroom.storage.base import Storage, StorageError, Transaction
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.throttle import Throttle
+from strongroom.wire.container_credentials import ContainerCredentials
 from strongroom.wire.core import CONTENT_TYPE, SERVICE_NAME, RequestCore
 from strongroom.wire.edge import Edge, Forwarder, Probes
+from strongroom.wire.exchange import HttpRequest, Outcome
 from strongroom.wire.origins import Origins
 from strongroom.wire.query_core import QueryCore
 from strongroom.workers import purge, replicate
 from strongroom.workers.runner import Runner
 from strongroom.workers.trail_keeper import TrailKeeper
 
+FETCHING_THREADS: Final = 4
+"""Identity providers that are asked for their keys at once."""
+
 AUDIT_KEY_LABEL: Final = "audit chain"
-CREDENTIALS_PROFILE: Final = "default"
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +73,7 @@ class Node:
     runner: Runner
     keeper: TrailKeeper
     threads: Executor | None
+    fetchers: Executor
     writes: bool
 
     def start(self) -> None:
@@ -84,6 +84,7 @@ class Node:
 
     def close(self) -> None:
         """Finish what is under way, flush, and let go of everything."""
+        self.fetchers.shutdown(wait=False, cancel_futures=True)
         if self.threads is not None:
             self.threads.shutdown(wait=True)
         self.runner.stop()
@@ -135,7 +136,35 @@ def _assemble(
     storage.attach_journal(trail.append, metrics)
     vault = Vault(keyring, entropy, metrics)
     runner = Runner(storage, purge.handlers() | replicate.handlers(vault), clock, metrics, owner=f"{name}/{worker}")
-    around = Surroundings(
+    service = Service(
+        storage=storage,
+        around=_surroundings(config, keyring, vault, trail, entropy, metrics),
+        clock=clock,
+        throttle=Throttle(AWS_RATES, config.known_regions) if config.quotas_requests == "aws" else None,
+        on_change=runner.wake,
+    )
+    access_keys = AccessKeys(storage, keyring, entropy, service.recall)
+    companions = open_companions(config, storage, keyring, access_keys, trail, clock, entropy)
+    threads = None if storage.reads_inline else ThreadPoolExecutor(storage.pool_size, thread_name_prefix="requests")
+    fetchers = ThreadPoolExecutor(FETCHING_THREADS, thread_name_prefix="identity-provider-keys")
+    return Node(
+        storage=storage,
+        trail=trail,
+        service=service,
+        companions=companions,
+        edge=_open_edge(config, service, companions, threads, fetchers, forwarder),
+        runner=runner,
+        keeper=TrailKeeper(trail, storage, clock, node=name, anchors=config.audit_dir if worker == 0 else None),
+        threads=threads,
+        fetchers=fetchers,
+        writes=worker == 0 or config.database is not None,
+    )
+
+
+def _surroundings(
+    config: Config, keyring: Keyring, vault: Vault, trail: Trail, entropy: Entropy, metrics: Metrics
+) -> Surroundings:
+    return Surroundings(
         vault=vault,
         page_tokens=PageTokens(keyring),
         trail=trail.append,
@@ -145,27 +174,6 @@ def _assemble(
         regions=config.known_regions,
         quotas=config.quotas,
         room=SecretRoom(),
-    )
-    service = Service(
-        storage=storage,
-        around=around,
-        clock=clock,
-        throttle=Throttle(AWS_RATES, config.known_regions) if config.quotas_requests == "aws" else None,
-        on_change=runner.wake,
-    )
-    access_keys = AccessKeys(storage, keyring, entropy, service.recall)
-    companions = open_companions(config, storage, keyring, access_keys, trail, clock, entropy)
-    threads = None if storage.reads_inline else ThreadPoolExecutor(storage.pool_size, thread_name_prefix="requests")
-    return Node(
-        storage=storage,
-        trail=trail,
-        service=service,
-        companions=companions,
-        edge=_open_edge(config, service, companions, threads, forwarder),
-        runner=runner,
-        keeper=TrailKeeper(trail, storage, clock, node=name, anchors=config.audit_dir if worker == 0 else None),
-        threads=threads,
-        writes=worker == 0 or config.database is not None,
     )
 
 
@@ -223,6 +231,7 @@ def _open_edge(
     service: Service,
     companions: CompanionService,
     threads: Executor | None,
+    fetchers: Executor,
     forwarder: Forwarder | None,
 ) -> Edge:
     callers = Callers(service.storage, companions.access_keys, companions.sessions, service.recall)
@@ -234,9 +243,14 @@ def _open_edge(
         STS.name: Prover(Verifier(service=STS.name, skew=STS.skew, presigned_age=MAX_AGE), attempts),
         IAM.name: Prover(Verifier(service=IAM.name, skew=IAM.skew), attempts),
     }
-    query = QueryCore(service, companions, provers, callers.find, threads=threads)
+    query = QueryCore(service, companions, provers, callers.find, fetchers=fetchers, threads=threads)
+    containers = ContainerCredentials(query.begin_anonymous)
+
+    def begin_companion(request: HttpRequest, origin: Origin) -> Outcome | None:
+        return containers.begin(request, origin) or query.begin(request, origin)
+
     origins = Origins(service.entropy, config.trusted_proxies)
-    core = RequestCore(service, own, callers.find, origins=origins, companions=query.begin, threads=threads)
+    core = RequestCore(service, own, callers.find, origins=origins, companions=begin_companion, threads=threads)
     probes = Probes(lambda: _unready(service.storage, forwarder), service.metrics if config.metrics else None)
     return Edge(core, probes, service.entropy, forwarder=forwarder)
 
@@ -257,57 +271,12 @@ def prepare(config: Config, *, clock: Clock | None = None, entropy: Entropy | No
         access_keys = AccessKeys(storage, keyring, entropy)
         created = storage.write(lambda tx: _make_account(tx, config, access_keys, clock.now()))
         if created is not None:
-            _write_credentials(config, *created)
+            write_credentials(config, *created)
         elif config.root_access_key_id is not None:
             storage.read(lambda tx: _require_preset(tx, config, access_keys))
     finally:
         storage.close()
     return created is not None
-
-
-def node_id(config: Config, entropy: Entropy) -> str:
-    """Return this data directory's own name among the nodes of a deployment."""
-    name = find_node_id(config)
-    if name is None:
-        name = ids.random_uuid(entropy)
-        (config.data_dir / "node-id").write_text(name)
-    return name
-
-
-def find_node_id(config: Config) -> str | None:
-    """Return the name this data directory was given, None before its first start.
-
-    Raises:
-        OperatorError: there are trails but no name. Under a new one a cut trail would pass for whole.
-    """
-    path = config.data_dir / "node-id"
-    name = path.read_text().strip() if path.exists() else ""
-    if not name and any(trail.stat().st_size for trail in config.audit_dir.glob("*.jsonl")):
-        raise OperatorError(
-            f"The file {path} is missing or empty.",
-            why="without it the trails cannot be held against what the database remembers of them",
-            next_step="restore node-id from the backup",
-        )
-    return name or None
-
-
-def make_private_directory(path: Path) -> None:
-    """Make a directory that only its owner may enter, or check that it is one."""
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise OperatorError(
-            f"The directory {path} cannot be made.",
-            why=str(error),
-            next_step="give another one with --data-dir, or let this user write there",
-        ) from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise OperatorError(
-            f"The directory {path} is open to other users.",
-            why=f"its mode is {stat.S_IMODE(mode):04o}; it holds the root key and the secrets",
-            next_step=f"chmod 700 {path}",
-        )
 
 
 def _make_account(tx: Transaction, config: Config, access_keys: AccessKeys, now: datetime) -> tuple[str, str] | None:
@@ -331,34 +300,6 @@ def _require_preset(tx: Transaction, config: Config, access_keys: AccessKeys) ->
             why="root_access_key_id and root_secret_access_key take effect on the first start only",
             next_step="give the key of the first start, or none and make another: strongroom access-keys create",
         )
-
-
-def _write_credentials(config: Config, access_key_id: str, secret: str) -> None:
-    """Write the root key where AWS clients look: a shared credentials file, for its owner only.
-
-    The first account is the default profile; a further one, whose file this already is, goes by its id.
-    """
-    content = configparser.ConfigParser(interpolation=None)
-    content.read(config.credentials_path)
-    profile = config.account_id if content.has_section(CREDENTIALS_PROFILE) else CREDENTIALS_PROFILE
-    content[profile] = {"aws_access_key_id": access_key_id, "aws_secret_access_key": secret}
-    text = io.StringIO()
-    content.write(text)
-    _replace_private(config.credentials_path, text.getvalue())
-
-
-def _replace_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all: a crash leaves what was there."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # with mode 0600
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
 
 
 def _unready(storage: Storage, forwarder: Forwarder | None) -> str | None:

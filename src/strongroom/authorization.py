@@ -26,7 +26,7 @@ from strongroom.domain.principal import Principal, Session
 from strongroom.domain.secret import Tag
 from strongroom.domain.timestamps import to_micros
 from strongroom.policy import evaluate
-from strongroom.policy.access_request import AccessRequest
+from strongroom.policy.access_request import NO_RESOURCE, AccessRequest
 from strongroom.policy.callers import CallerNames, names_of
 from strongroom.policy.conditions import Context
 from strongroom.policy.decision import Policies, decide
@@ -44,7 +44,7 @@ VOLATILE_KEYS: Final = frozenset(
 """Keys whose values change from call to call of one caller; lower case."""
 
 EVERYTHING: Final = Decision(allowed=True)
-"""The decision about a root, where no policy of a resource may deny."""
+"""The decision about a root in its own account, where no policy of a resource may deny."""
 
 STANDINGS_KEPT: Final = 1_024
 _MICROS_PER_SECOND: Final = 1_000_000
@@ -107,7 +107,7 @@ class Authorizer:
             union: whether an identity policy suffices in the same account; not for roles' trust policies.
         """
         principal = self._caller.principal
-        if principal.is_root and not resource and principal.session is None:
+        if principal.is_root and not resource and principal.session is None and _is_of(principal.account_id, arn):
             return EVERYTHING
         standing = self.standing
         context = Context.lazy(lambda: {**global_keys(self._caller, self._now, standing.tags), **keys()})
@@ -234,6 +234,10 @@ def environment_keys(origin: Origin, region: str, now: datetime) -> dict[str, st
 def _tag_keys(tags: Sequence[Tag]) -> Iterator[tuple[str, str | list[str]]]:
     for tag in tags:
         yield f"aws:PrincipalTag/{tag.key}", tag.value
+
+
+def _is_of(account_id: str, arn: str) -> bool:
+    return arn == NO_RESOURCE or arn.split(":", 5)[4] == account_id
 
 
 def _iso(instant: datetime) -> str:

@@ -289,6 +289,9 @@ class Bringer(Protocol):
 
     def access_key(self, access_key_id: str) -> Future[Given]: ...
     def version(self, wanted: WantedVersion) -> Future[Given]: ...
+    def together(self, earlier: Given, later: Given) -> Given:
+        """Return what two askings brought, for one read."""
+        ...
 
 
 class Storage(Protocol):

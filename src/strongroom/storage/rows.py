@@ -24,6 +24,7 @@ Params: TypeAlias = dict[str, Any]
 SECRET_COLUMNS: Final = 18
 VERSION_COLUMNS: Final = 10
 KMS_KEY_COLUMNS: Final = 8
+ACCESS_KEY_COLUMNS: Final = 8
 
 SECRETS_KEPT: Final = 1_024
 KEYS_KEPT: Final = 1_024

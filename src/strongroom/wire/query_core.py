@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -34,9 +34,6 @@ from strongroom.service import Service, WriteElsewhereError, internal_failure
 from strongroom.wire import awsquery, constraints, faults
 from strongroom.wire.exchange import Answer, Elsewhere, HttpRequest, Outcome, Pending, waited
 
-FETCHING_THREADS: Final = 4
-"""Identity providers that are asked for their keys at once."""
-
 _FETCHABLE: Final = ("sts", "GetCallerIdentity")
 
 _ACTION: Final = re.compile(r"[A-Za-z0-9]{1,64}")
@@ -52,7 +49,10 @@ class Speech(Protocol):
 
 
 class QueryCore:
-    """Answers requests of the query protocol. `provers` are one for each service."""
+    """Answers requests of the query protocol.
+
+    `provers` are one for each service, `fetchers` wait for identity providers.
+    """
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class QueryCore:
         provers: Mapping[str, Prover],
         find_caller: FindCaller,
         *,
+        fetchers: Executor,
         threads: Executor | None = None,
     ) -> None:
         self._service = service
@@ -68,10 +69,7 @@ class QueryCore:
         self._provers = provers
         self._find_caller = find_caller
         self._threads = threads
-        self._fetchers = ThreadPoolExecutor(FETCHING_THREADS, thread_name_prefix="identity-provider-keys")
-
-    def close(self) -> None:
-        self._fetchers.shutdown(wait=False, cancel_futures=True)
+        self._fetchers = fetchers
 
     def begin(self, request: HttpRequest, origin: Origin) -> Outcome | None:
         """Answer now, or say what to wait for; None for what is not of this protocol. Raises nothing."""

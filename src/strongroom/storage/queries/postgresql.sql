@@ -44,8 +44,14 @@ CAST(:scheduled AS BIGINT)
 CAST(pg_current_snapshot() AS TEXT) || ' ' || CAST(pg_postmaster_start_time() AS TEXT)
 
 -- bring_access_keys --
--- Access keys by id, each with the snapshot it was read in
-SELECT {mark}, given.text, {access_key_columns} FROM {given} LEFT JOIN access_keys ON access_key_id = given.text
+-- Access keys by id with what decides for their users, each with the snapshot it was read in
+SELECT {mark}, given.text, {access_key_columns}, grants.* FROM {given}
+LEFT JOIN access_keys ON access_key_id = given.text
+LEFT JOIN LATERAL (
+  SELECT kind, body, {granted},
+  (SELECT document FROM policy_versions WHERE policy_arn = boundary_arn AND is_default = 1)
+  FROM identities WHERE arn = access_keys.principal_arn
+) AS grants ON TRUE
 
 -- bring_versions --
 -- Secrets by name with what `find_secret` brings, each with the version that is wanted by id or by label
