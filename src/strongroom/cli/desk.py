@@ -92,17 +92,19 @@ def open_desk(config: Config) -> Generator[Desk]:
         keyring = load_keyring(config, storage, clock, entropy)
         node_id(config, entropy)  # a trail is held against what the database remembers under this name
         trail = open_trail(config, keyring, "trail-cli", clock.now(), entropy, waits=True)
-        storage.attach_journal(trail.append)
-        access_keys = open_access_keys(storage, keyring)
-        yield Desk(
-            config=config,
-            storage=storage,
-            access_keys=access_keys,
-            vault=Vault(keyring, entropy, Metrics()),
-            sessions=SessionTokens(keyring, entropy),
-            companions=open_companions(config, storage, keyring, access_keys, trail, clock, entropy),
-            now=clock.now(),
-        )
-        trail.close()
+        try:
+            storage.attach_journal(trail.append)
+            access_keys = open_access_keys(storage, keyring)
+            yield Desk(
+                config=config,
+                storage=storage,
+                access_keys=access_keys,
+                vault=Vault(keyring, entropy, Metrics()),
+                sessions=SessionTokens(keyring, entropy),
+                companions=open_companions(config, storage, keyring, access_keys, trail, clock, entropy),
+                now=clock.now(),
+            )
+        finally:
+            trail.close()
     finally:
         storage.close()

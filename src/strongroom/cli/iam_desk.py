@@ -13,13 +13,16 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 from urllib.parse import unquote
 
+import msgspec
 import typer
 
 from strongroom import ids
+from strongroom.audit.record import event_time
 from strongroom.authorization import Caller
 from strongroom.cli.desk import Desk, open_desk
 from strongroom.cli.options import AccountId, ConfigFile, Database, DataDir, existing_deployment
@@ -201,6 +204,14 @@ def parse_tags(texts: Iterable[str]) -> list[shapes.Tag] | None:
             )
         tags.append(shapes.Tag(key=key, value=value))
     return tags or None
+
+
+def shown(content: Any) -> Any:
+    """Return what an answer of IAM tells, under its names on the wire; instants as the trail writes them."""
+    if isinstance(content, list):
+        return [shown(item) for item in content]
+    builtins = msgspec.to_builtins(content, builtin_types=(datetime,))
+    return {name: event_time(value) if isinstance(value, datetime) else value for name, value in builtins.items()}
 
 
 def plain(document: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from strongroom.audit.record import event_time
@@ -21,6 +20,7 @@ from strongroom.cli.iam_desk import (
     parse_tags,
     plain,
     read_text,
+    shown,
 )
 from strongroom.cli.options import AsJson
 from strongroom.cli.output import print_details, print_json, print_table
@@ -55,7 +55,7 @@ def create(
         )
     )
     if as_json:
-        print_json(policy)
+        print_json(shown(policy))
         return
     typer.echo(f"{policy.arn} is made.")
 
@@ -80,7 +80,7 @@ def list_policies(desk: IamDesk, as_json: AsJson = False) -> None:
     """Show the policies of the account and those of AWS."""
     found = desk.look(lambda iam: iam.all("ListPolicies", "policies"))
     if as_json:
-        print_json(found)
+        print_json(shown(found))
         return
     rows = [
         (policy.arn, policy.default_version_id, str(policy.attachment_count), event_time(policy.update_date))
@@ -98,7 +98,7 @@ def show(desk: IamDesk, policy: PolicyName, as_json: AsJson = False) -> None:
         arn = find_policy_arn(iam, policy)
         found = iam("GetPolicy", policy_arn=arn).policy
         version = iam("GetPolicyVersion", policy_arn=arn, version_id=found.default_version_id).policy_version
-        return {**msgspec.to_builtins(found), "Document": plain(version.document)}
+        return {**shown(found), "Document": plain(version.document)}
 
     print_details(desk.look(work), as_json=as_json)
 

@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
-import msgspec
 import typer
 
 from strongroom.authn.json_web_keys import KeySetFault, parse_key_set
-from strongroom.cli.iam_desk import IamCalls, IamDesk, JsonFile, TagTexts, on_deployment, parse_tags, read_text
+from strongroom.cli.iam_desk import IamCalls, IamDesk, JsonFile, TagTexts, on_deployment, parse_tags, read_text, shown
 from strongroom.cli.options import AsJson
 from strongroom.cli.output import print_details, print_json, print_table
 from strongroom.domain.iam_names import provider_not_found
@@ -137,5 +136,5 @@ def _find(iam: IamCalls, url: str) -> IdentityProvider:
 
 
 def _shown(iam: IamCalls, arn: str) -> dict[str, Any]:
-    shown = msgspec.to_builtins(iam("GetOpenIDConnectProvider", provider_arn=arn))
-    return {"Arn": arn, **shown, "IsPinned": _find(iam, arn).key_set is not None}
+    told = shown(iam("GetOpenIDConnectProvider", provider_arn=arn))
+    return {"Arn": arn, **told, "IsPinned": _find(iam, arn).key_set is not None}

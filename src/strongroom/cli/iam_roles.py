@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import msgspec
 import typer
 
 from strongroom.audit.record import event_time
@@ -25,6 +24,7 @@ from strongroom.cli.iam_desk import (
     parse_tags,
     plain,
     read_text,
+    shown,
 )
 from strongroom.cli.options import AsJson
 from strongroom.cli.output import print_details, print_json, print_table
@@ -135,8 +135,7 @@ def revoke_sessions(desk: IamDesk, name: str) -> None:
 
 
 def _shown(role: Any) -> dict[str, Any]:
-    shown: dict[str, Any] = msgspec.to_builtins(role)
-    return {**shown, "AssumeRolePolicyDocument": plain(role.assume_role_policy_document)}
+    return {**shown(role), "AssumeRolePolicyDocument": plain(role.assume_role_policy_document)}
 
 
 iam_holders.add_policy_commands(app, IdentityKind.ROLE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import typer
 
 from strongroom.audit.record import event_time
@@ -19,6 +18,7 @@ from strongroom.cli.iam_desk import (
     find_policy_arn,
     on_deployment,
     parse_tags,
+    shown,
 )
 from strongroom.cli.options import AsJson
 from strongroom.cli.output import print_details, print_json, print_table
@@ -47,7 +47,7 @@ def create_user(
 
     user = desk.do(work)
     if as_json:
-        print_json(user)
+        print_json(shown(user))
         return
     typer.echo(f"{user.arn} is made.")
 
@@ -58,7 +58,7 @@ def list_users(desk: IamDesk, as_json: AsJson = False) -> None:
     """Show the users of the account."""
     found = desk.look(lambda iam: iam.all("ListUsers", "users"))
     if as_json:
-        print_json(found)
+        print_json(shown(found))
         return
     rows = [(user.user_name, user.path, user.user_id, event_time(user.create_date)) for user in found]
     print_table(("user", "path", "id", "created"), rows)
@@ -73,7 +73,7 @@ def show_user(desk: IamDesk, name: str, as_json: AsJson = False) -> None:
         member_of = iam.all("ListGroupsForUser", "groups", user_name=name)
         keys = iam.all("ListAccessKeys", "access_key_metadata", user_name=name)
         return {
-            **msgspec.to_builtins(iam("GetUser", user_name=name).user),
+            **shown(iam("GetUser", user_name=name).user),
             "Groups": [group.group_name for group in member_of],
             **iam_holders.policies_of(iam, IdentityKind.USER, name),
             "AccessKeys": {key.access_key_id: key.status for key in keys},
@@ -96,7 +96,7 @@ def create_group(desk: IamDesk, name: str, path: EntityPath = None, as_json: AsJ
     """Make a group."""
     group = desk.do(lambda iam: iam("CreateGroup", group_name=name, path=path).group)
     if as_json:
-        print_json(group)
+        print_json(shown(group))
         return
     typer.echo(f"{group.arn} is made.")
 
@@ -107,7 +107,7 @@ def list_groups(desk: IamDesk, as_json: AsJson = False) -> None:
     """Show the groups of the account."""
     found = desk.look(lambda iam: iam.all("ListGroups", "groups"))
     if as_json:
-        print_json(found)
+        print_json(shown(found))
         return
     rows = [(group.group_name, group.path, group.group_id, event_time(group.create_date)) for group in found]
     print_table(("group", "path", "id", "created"), rows)
@@ -120,7 +120,7 @@ def show_group(desk: IamDesk, name: str, as_json: AsJson = False) -> None:
 
     def work(iam: IamCalls) -> dict[str, Any]:
         return {
-            **msgspec.to_builtins(iam("GetGroup", group_name=name).group),
+            **shown(iam("GetGroup", group_name=name).group),
             "Users": [user.user_name for user in iam.all("GetGroup", "users", group_name=name)],
             **iam_holders.policies_of(iam, IdentityKind.GROUP, name),
         }

@@ -43,8 +43,7 @@ def simulate(
         found = find_principal(tx, desk.account_id, principal, desk.desk.now)
         target = find_target(tx, desk.account_id, region or desk.desk.config.region, secret)
         question = Question(tx, found, target, desk.desk.now, given)
-        exists = secret == "*" or target.secret is not None
-        return [{**question.explained(each), "principal": found.arn, "exists": exists} for each in actions]
+        return [question.explained(each) for each in actions]
 
     results = desk.desk.storage.read(work)
     if as_json:

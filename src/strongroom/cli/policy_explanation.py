@@ -79,8 +79,7 @@ def _today(record: Mapping[str, Any], now: datetime, tx: Transaction) -> dict[st
     except OperatorError:  # what was sent cannot name a secret
         return None
     question = Question(tx, principal, target, now, dict(_given(record, parameters)))
-    explained = question.explained(f"{SERVICE}:{record['eventName']}")
-    return {**explained, "principal": principal.arn, "exists": target.secret is not None}
+    return question.explained(f"{SERVICE}:{record['eventName']}")
 
 
 def _principal(tx: Transaction, identity: Mapping[str, Any], now: datetime) -> Principal | None:

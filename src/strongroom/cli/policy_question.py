@@ -106,7 +106,16 @@ class Question:
                 found = context.find(miss["key"])
                 miss["had"] = [found] if isinstance(found, str) else list(found or ())
         verdict = "allowed" if decision.allowed else details["decision"]
-        return {"action": action, "resource": self.arn(action), **details, "decision": verdict, "told": told}
+        arn = self.arn(action)
+        return {
+            "principal": self.principal.arn,
+            "action": action,
+            "resource": arn,
+            "exists": arn == NO_RESOURCE or self.target.secret is not None,
+            **details,
+            "decision": verdict,
+            "told": told,
+        }
 
 
 def find_principal(tx: Transaction, account_id: str, text: str, now: datetime) -> Principal:
