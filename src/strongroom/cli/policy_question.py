@@ -170,7 +170,7 @@ def require_secret(target: Target) -> Secret:
     if target.secret is None:
         raise OperatorError(
             f"There is no secret {target.as_sent} in region {target.region}.",
-            why="it was made in another region or account, or not at all",
+            why="no secret there has this name or ARN",
             next_step="name another --region or --account-id, or the secret by its ARN",
         )
     return target.secret
