@@ -11,7 +11,8 @@ Rules:
 - A slice is as large as fits into `SLICE_SECONDS` of work in the database, the wait for its disk left out
   because callers share it, and is followed by a pause as long as that work: a backlog of purges takes half of
   the database at most, and never much of it at once.
-- A worker that starts lets go of what it held when it was killed: nobody else bears its name.
+- A worker that starts lets go of what it held when it was killed: nobody else bears its name. So does one
+  whose database failed while it held jobs: none of them waits for its lease to end.
 - A job that fails is tried again later, waiting twice as long each time, up to five minutes.
 - What a job counts is counted when it is committed, once.
 - The clock is the caller's; the runner looks for due jobs every second, and is woken by every change.
@@ -156,10 +157,10 @@ class Runner:
         return done, self._clock.now() - began
 
     def _run(self) -> None:
-        self._try(self._release)
+        is_released = False
         while not self._stopping.is_set():
             self._changed.clear()
-            self._try(self.run_due)
+            is_released = (is_released or self._try(self._release)) and self._try(self.run_due)
             self._changed.wait(POLL_SECONDS)
             self._stopping.wait(WAKE_PAUSE_SECONDS)
 
@@ -167,9 +168,11 @@ class Runner:
         self._storage.write(lambda tx: tx.release_jobs(self._owner))
 
     @staticmethod
-    def _try(work: Callable[[], object]) -> None:
-        """Do it; the thread must not end, or nothing is ever purged."""
+    def _try(work: Callable[[], object]) -> bool:
+        """Do it and tell whether it could be done; the thread must not end, or nothing is ever purged."""
         try:
             work()
         except Exception:
             logger.exception("The jobs cannot be run now")
+            return False
+        return True
