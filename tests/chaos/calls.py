@@ -82,7 +82,7 @@ class Call:
     action: Action
     name: str
     token: str = ""
-    value: str = ""
+    value: str = field(default="", repr=False)
 
     def members(self, held: Held) -> dict[str, Any]:  # noqa: PLR0911 - one for each operation
         """Return the request, as JSON has it."""

@@ -25,6 +25,9 @@ FEWEST_ANSWERS, MOST_ANSWERS = 40, 500
 LONGEST_DELAY_SECONDS: Final = 0.01
 """After the last answer that is waited for: strikes fall anywhere within the calls under way."""
 
+NEAR_SECONDS: Final = 5.0
+"""Dates as near as this stay: the purge may be under way by the time they are moved."""
+
 STORM_SECONDS: Final = 60.0
 LEASE_SECONDS: Final = 60.0
 DUE_IN: Final = (-3_600.0, -1.0, 0.2, 0.5, 1.0, 2.0, 4.0)
@@ -137,7 +140,8 @@ class Campaign:
         """Let the windows of some scheduled secrets end: some have ended, some will in the next storm."""
         for owner in self.owners:
             for held in list(owner.secrets.values()):
-                if held.state is State.SCHEDULED and self.random.random() < 0.6:
+                is_far = held.state is State.SCHEDULED and held.purge_at > time.time() + NEAR_SECONDS
+                if is_far and self.random.random() < 0.6:
                     micros = int((time.time() + self.random.choice(DUE_IN)) * records.MICROS)
                     owner.aged(held.name, micros / records.MICROS)
                     self.plant.sql("UPDATE secrets SET purge_at = :at WHERE arn = :arn", at=micros, arn=held.arn)
