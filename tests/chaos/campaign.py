@@ -14,7 +14,7 @@ from chaos import records
 from chaos.calls import Held, State
 from chaos.client import Answer
 from chaos.observer import PURGE_SECONDS, Observer
-from chaos.owner import Grave, Owner
+from chaos.owner import Grave, Owner, grave_of
 from chaos.plant import Plant, Strike
 from chaos.rivals import Rivals
 from chaos.violation import require
@@ -124,17 +124,23 @@ class Campaign:
         self._compare_records()
 
     def _compare_records(self) -> None:
-        graves = self._graves()
-        records.require_graves(self.plant, graves)
         written = records.trail_records(self.plant.server.data_dir / "audit")
+        stones = records.tombstones(self.plant)
+        graves, due = self._graves(), self._due(time.time())
+        records.require_graves(stones, graves, due)
         records.require_recorded(written, self._answered)
-        records.require_told_purges(written, graves)
+        records.require_told_purges(written, graves, due)
         records.require_proven_trails(self.plant)
         self.tally.answers = Counter(operation for operation, _ in self._answered)
         self.tally.purged = len(graves)
 
     def _graves(self) -> dict[str, Grave]:
         return {arn: grave for owner in self.owners for arn, grave in owner.graves.items()}
+
+    def _due(self, now: float) -> dict[str, Grave]:
+        """Return what fell due since it was looked at: it is purged at any moment."""
+        all_held = [held for owner in self.owners for held in owner.secrets.values()]
+        return {str(held.arn): grave_of(held) for held in all_held if held.may_be_gone(now)}
 
     def _move_dates(self) -> None:
         """Let the windows of some scheduled secrets end: some have ended, some will in the next storm."""

@@ -43,6 +43,10 @@ class Grave:
     deletions: int
 
 
+def grave_of(held: Held) -> Grave:
+    return Grave(held.purge_at, frozenset(held.versions), held.deletions)
+
+
 @dataclass(frozen=True)
 class Doubt:
     """A call that got no answer."""
@@ -174,7 +178,7 @@ class Owner:
 
     def _bury(self, held: Held) -> None:
         if held.arn is not None:
-            self.graves[held.arn] = Grave(held.purge_at, frozenset(held.versions), held.deletions)
+            self.graves[held.arn] = grave_of(held)
         self.secrets[held.name] = Held(held.name)
 
     def _choose(self) -> Call:

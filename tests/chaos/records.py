@@ -56,13 +56,19 @@ def require_no_stuck_jobs(plant: Plant, *, patience: float = STUCK_SECONDS) -> N
         time.sleep(0.05)
 
 
-def require_graves(plant: Plant, graves: Mapping[str, Grave]) -> None:
-    """What was purged has one tombstone, of its date or later; nothing else has one."""
-    stones = {arn: at / MICROS for arn, at in plant.sql("SELECT arn, purged_at FROM tombstones")}
-    require(stones.keys() == graves.keys(), f"purged, or not, unlike what was asked: {stones.keys() ^ graves.keys()}")
-    for arn, grave in graves.items():
-        early = stones[arn] < grave.purge_at - SAME_CLOCK
-        require(not early, f"{arn} was purged at {stones[arn]}, before {grave.purge_at}")
+def tombstones(plant: Plant) -> dict[str, float]:
+    """Return when each purged secret went, by its ARN."""
+    return {arn: at / MICROS for arn, at in plant.sql("SELECT arn, purged_at FROM tombstones")}
+
+
+def require_graves(stones: Mapping[str, float], graves: Mapping[str, Grave], due: Mapping[str, Grave]) -> None:
+    """What was purged has one tombstone, of its date or later; so may what is due by now, and nothing else."""
+    require(not graves.keys() - stones.keys(), f"purged without a tombstone: {graves.keys() - stones.keys()}")
+    unasked = stones.keys() - graves.keys() - due.keys()
+    require(not unasked, f"purged unasked, or before their date: {unasked}")
+    for arn, at in stones.items():
+        earliest = (graves.get(arn) or due[arn]).purge_at
+        require(at >= earliest - SAME_CLOCK, f"{arn} was purged at {at}, before {earliest}")
 
 
 def require_recorded(records: list[dict[str, Any]], answered: Iterable[tuple[str, Answer]]) -> None:
@@ -78,15 +84,18 @@ def require_recorded(records: list[dict[str, Any]], answered: Iterable[tuple[str
         )
 
 
-def require_told_purges(records: list[dict[str, Any]], graves: Mapping[str, Grave]) -> None:
-    """The end of each version is told once for each purge at most, and of no version that is still there."""
+def require_told_purges(records: list[dict[str, Any]], graves: Mapping[str, Grave], due: Mapping[str, Grave]) -> None:
+    """The end of each version is told once for each purge at most, and of no version that is still there.
+
+    What is due by now may be on its way.
+    """
     told: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for one in records:
         if one["eventName"] in {"StartSecretVersionDelete", "EndSecretVersionDelete"}:
             details = one["additionalEventData"]
             told[one["eventName"], details["SecretId"], details["VersionId"]].add(one["eventID"])
     for (name, arn, version), event_ids in told.items():
-        grave = graves.get(arn)
+        grave = graves.get(arn) or due.get(arn)
         require(grave is not None and version in grave.versions, f"{name} of {version} of {arn}, which is there")
         if grave is not None:
             require(len(event_ids) <= grave.deletions, f"{name} of {version} of {arn} is told as {event_ids}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -114,9 +114,9 @@ PURGED = [told(f"{name}SecretVersionDelete", "v1", name) for name in ("Start", "
 )
 def test_a_purge_that_is_told_half_or_twice_or_of_another_version_is_found(written):
     graves = {"arn:a": Grave(NOW, frozenset({"v1"}), 1)}
-    records.require_told_purges([*PURGED, *PURGED], graves)
+    records.require_told_purges([*PURGED, *PURGED], graves, {})
     with pytest.raises(Violation):
-        records.require_told_purges(written, graves)
+        records.require_told_purges(written, graves, {})
 
 
 def test_a_current_version_that_another_came_after_is_found():
@@ -175,13 +175,16 @@ def test_rows_that_are_half_there_are_found(rows: Any, what: str, sabotage: str)
 
 
 def test_a_purge_before_its_date_or_without_being_asked_is_found(rows: Any):
-    ((arn, micros),) = rows.sql("SELECT arn, purged_at FROM tombstones")
-    at = micros / records.MICROS
-    records.require_graves(rows, {arn: Grave(at, frozenset(), 1)})
-    broken: list[Callable[[], dict[str, Grave]]] = [dict, lambda: {arn: Grave(at + 1, frozenset(), 1)}]
-    for graves in broken:
+    ((arn, at),) = records.tombstones(rows).items()
+    grave = Grave(at, frozenset(), 1)
+    records.require_graves({arn: at}, {arn: grave}, {})
+    records.require_graves({arn: at}, {}, {arn: grave})
+    late = replace(grave, purge_at=at + 1)
+    broken: list[tuple[dict[str, Grave], dict[str, Grave]]] = [({}, {}), ({arn: late}, {}), ({}, {arn: late})]
+    broken.append(({arn: grave, "arn:b": grave}, {}))
+    for graves, due in broken:
         with pytest.raises(Violation):
-            records.require_graves(rows, graves())
+            records.require_graves({arn: at}, graves, due)
 
 
 def test_a_job_that_stays_due_is_found(rows: Any):
