@@ -168,8 +168,7 @@ def _rows(config: Config, purges: dict[str, Purge], now: datetime) -> Iterator[F
 
 
 def _files(config: Config) -> Iterator[Finding]:
-    paths = [config.data_dir, config.root_key_path, config.credentials_path, config.audit_dir]
-    paths += [*config.data_dir.glob("strongroom.db*"), *config.audit_dir.iterdir()]
+    paths = [config.data_dir, config.root_key_path, *config.data_dir.iterdir(), *config.audit_dir.iterdir()]
     found = False
     for path in sorted({path for path in paths if path.exists()}):
         status = path.stat()

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -44,6 +45,8 @@ WAKE_PAUSE_SECONDS: Final = 0.02
 
 MIN_PAUSE_SECONDS: Final = 0.002
 MAX_PAUSE_SECONDS: Final = 1.0
+
+CENSUS_SECONDS: Final = 60.0
 
 Done: TypeAlias = Mapping[str, int]
 """What a job adds to the counters of `metrics`."""
@@ -76,16 +79,25 @@ def next_slice(size: int, took: float, most: int) -> int:
 
 
 class Runner:
-    """The worker thread of a process."""
+    """The worker thread of a process; every minute it also counts what there is, by `census`."""
 
     def __init__(
-        self, storage: Storage, handlers: Mapping[str, JobHandler], clock: Clock, metrics: Metrics, *, owner: str
+        self,
+        storage: Storage,
+        handlers: Mapping[str, JobHandler],
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        owner: str,
+        census: Callable[[datetime], None] = lambda _: None,
     ) -> None:
         self._storage = storage
         self._handlers = handlers
         self._clock = clock
         self._metrics = metrics
         self._owner = owner
+        self._census = census
+        self._next_census = 0.0
         self._slice = min(MIN_SLICE, storage.slice_size)
         self._changed = threading.Event()
         self._stopping = threading.Event()
@@ -161,8 +173,14 @@ class Runner:
         while not self._stopping.is_set():
             self._changed.clear()
             is_released = (is_released or self._try(self._release)) and self._try(self.run_due)
+            self._take_census()
             self._changed.wait(POLL_SECONDS)
             self._stopping.wait(WAKE_PAUSE_SECONDS)
+
+    def _take_census(self) -> None:
+        if time.monotonic() >= self._next_census:
+            self._next_census = time.monotonic() + CENSUS_SECONDS
+            self._try(lambda: self._census(self._clock.now()))
 
     def _release(self) -> None:
         self._storage.write(lambda tx: tx.release_jobs(self._owner))
