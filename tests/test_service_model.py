@@ -8,38 +8,23 @@ shape shared with requests declares must still be AWS's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import botocore
 import botocore.session
 import msgspec
 import pytest
-from msgspec import inspect as wire_types
 
 from strongroom.operations import OPERATIONS
 from strongroom.operations.base import REQUIRED, Operation, Request, Response, Shape, limits
+from support.service_models import Side, compare_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from botocore.model import OperationModel, ServiceModel
-    from botocore.model import Shape as ModelShape
 
 OLDEST_MODEL: Final = (1, 44, 5)
-
-_TYPES: Final[dict[str, type[wire_types.Type]]] = {
-    "string": wire_types.StrType,
-    "blob": wire_types.BytesType,
-    "boolean": wire_types.BoolType,
-    "integer": wire_types.IntType,
-    "long": wire_types.IntType,
-    "timestamp": wire_types.FloatType,
-    "list": wire_types.ListType,
-    "map": wire_types.DictType,
-    "structure": wire_types.StructType,
-}
 
 
 @pytest.fixture(scope="module")
@@ -47,20 +32,13 @@ def model() -> ServiceModel:
     return botocore.session.Session().get_service_model("secretsmanager")
 
 
-@dataclass(frozen=True)
-class Side:
-    """Requests are compared limit for limit; in answers the limits that are declared must be right."""
-
-    is_request: bool
-
-
 def differences(name: str, operation: Operation[Any], described: OperationModel) -> Iterator[str]:
     """Yield everything in which an operation is not what AWS describes, one readable line each."""
-    yield from _compare_type(f"{name} request", operation.request, described.input_shape, Side(is_request=True))
+    yield from compare_type(f"{name} request", operation.request, described.input_shape, Side(is_request=True))
     if (operation.response is None) is not (described.output_shape is None):
         yield f"{name} response: an empty body on one side only"
     elif operation.response is not None:
-        yield from _compare_type(f"{name} response", operation.response, described.output_shape, Side(is_request=False))
+        yield from compare_type(f"{name} response", operation.response, described.output_shape, Side(is_request=False))
     ours, theirs = (
         {error.__name__ for error in operation.errors},
         {error.name for error in described.error_shapes},
@@ -69,67 +47,6 @@ def differences(name: str, operation: Operation[Any], described: OperationModel)
         yield f"{name} errors: missing {sorted(theirs - ours)}, extra {sorted(ours - theirs)}"
     if len(operation.errors) != len(ours):
         yield f"{name} errors: one is listed twice"
-
-
-def _compare_type(path: str, message: type[msgspec.Struct], shape: ModelShape, side: Side) -> Iterator[str]:
-    yield from _compare_structure(path, wire_types.type_info(message), shape, side)
-
-
-def _compare_structure(path: str, struct: wire_types.StructType, shape: ModelShape, side: Side) -> Iterator[str]:
-    fields = {field.encode_name: field for field in struct.fields}
-    required = {field.encode_name for field in msgspec.structs.fields(struct.cls) if field.default is REQUIRED}
-    for name in shape.members.keys() - fields.keys():
-        yield f"{path}.{name}: missing"
-    for name in fields.keys() - shape.members.keys():
-        yield f"{path}.{name}: AWS has no such member"
-    if len(fields) != len(struct.fields):
-        yield f"{path}: two attributes have one wire name"
-    for name in fields.keys() & shape.members.keys():
-        if side.is_request and (name in required) is not (name in shape.required_members):
-            yield f"{path}.{name}: required on one side only"
-        yield from _compare_member(f"{path}.{name}", fields[name].type, shape.members[name], side)
-
-
-def _compare_member(path: str, kind: wire_types.Type, shape: ModelShape, side: Side) -> Iterator[str]:
-    declared, kind = _unwrapped(kind)
-    if not isinstance(kind, _TYPES[shape.type_name]):
-        yield f"{path}: {type(kind).__name__} is not AWS's {shape.type_name}"
-        return
-    for limit, ours in _plain(declared).items():
-        theirs = _plain(shape.metadata)[limit]
-        if ours != theirs and (side.is_request or ours):
-            yield f"{path}: {limit} is {ours!r}, AWS's is {theirs!r}"
-    if isinstance(kind, wire_types.StructType):
-        yield from _compare_structure(path, kind, shape, side)
-    elif isinstance(kind, wire_types.ListType):
-        yield from _compare_member(f"{path}[]", kind.item_type, shape.member, side)
-    elif isinstance(kind, wire_types.DictType):
-        yield from _compare_member(f"{path}{{name}}", kind.key_type, shape.key, side)
-        yield from _compare_member(f"{path}{{value}}", kind.value_type, shape.value, side)
-
-
-def _unwrapped(kind: wire_types.Type) -> tuple[dict[str, Any], wire_types.Type]:
-    declared: dict[str, Any] = {}
-    while isinstance(kind, (wire_types.Metadata, wire_types.UnionType)):
-        if isinstance(kind, wire_types.Metadata):
-            declared |= kind.extra or {}
-            kind = kind.type
-        else:
-            (kind,) = (part for part in kind.types if not isinstance(part, wire_types.NoneType))
-    return declared, kind
-
-
-def _plain(declared: dict[str, Any]) -> dict[str, Any]:
-    """Return the limits in one form; the order of an enumeration says nothing."""
-    enum = declared.get("enum")
-    values = [value.value for value in enum] if isinstance(enum, type) and issubclass(enum, Enum) else enum
-    return {
-        "min": declared.get("min"),
-        "max": declared.get("max"),
-        "pattern": declared.get("pattern"),
-        "enum": sorted(values) if values else None,
-        "sensitive": bool(declared.get("sensitive")),
-    }
 
 
 def test_the_model_is_recent_enough():
@@ -224,7 +141,7 @@ class _WrongFilters(Request, kw_only=True):
 )
 def test_the_comparison_finds(model: ServiceModel, operation: str, message: type[Request], expected: set[str]):
     shape = model.operation_model(operation).input_shape
-    assert set(_compare_type("", message, shape, Side(is_request=True))) == expected
+    assert set(compare_type("", message, shape, Side(is_request=True))) == expected
 
 
 class _WrongAnswer(Response, kw_only=True):
@@ -234,7 +151,7 @@ class _WrongAnswer(Response, kw_only=True):
 
 def test_the_comparison_goes_through_the_maps_and_lists_of_answers(model: ServiceModel):
     shape = model.operation_model("DescribeSecret").output_shape
-    found = set(_compare_type("", _WrongAnswer, shape, Side(is_request=False)))
+    found = set(compare_type("", _WrongAnswer, shape, Side(is_request=False)))
     assert {
         ".VersionIdsToStages{value}[]: IntType is not AWS's string",
         ".Tags[].Value: missing",

@@ -6,17 +6,11 @@
 
 from __future__ import annotations
 
-import configparser
-import io
 import logging
-import os
-import stat
-import tempfile
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from strongroom import ids
@@ -39,6 +33,7 @@ from strongroom.crypto.keyring import Keyring, open_keyring
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.root_key import FileRootKey
 from strongroom.crypto.vault import Vault
+from strongroom.data_directory import make_private_directory, node_id, write_credentials
 from strongroom.domain.quotas import AWS_RATES
 from strongroom.entropy import Entropy, SystemEntropy
 from strongroom.errors import OperatorError
@@ -63,7 +58,6 @@ FETCHING_THREADS: Final = 4
 """Identity providers that are asked for their keys at once."""
 
 AUDIT_KEY_LABEL: Final = "audit chain"
-CREDENTIALS_PROFILE: Final = "default"
 
 logger = logging.getLogger(__name__)
 
@@ -146,20 +140,9 @@ def _assemble(
     handlers = purge.handlers() | replicate.handlers(vault)
     count = partial(census.take, storage, metrics, handlers)
     runner = Runner(storage, handlers, clock, metrics, owner=f"{name}/{worker}", census=count)
-    around = Surroundings(
-        vault=vault,
-        page_tokens=PageTokens(keyring),
-        trail=trail.append,
-        entropy=entropy,
-        metrics=metrics,
-        rotators=NoRotators(),
-        regions=config.known_regions,
-        quotas=config.quotas,
-        room=SecretRoom(),
-    )
     service = Service(
         storage=storage,
-        around=around,
+        around=_surroundings(config, keyring, vault, trail, entropy, metrics),
         clock=clock,
         throttle=Throttle(AWS_RATES, config.known_regions) if config.quotas_requests == "aws" else None,
         on_change=runner.wake,
@@ -179,6 +162,22 @@ def _assemble(
         threads=threads,
         fetchers=fetchers,
         writes=worker == 0 or config.database is not None,
+    )
+
+
+def _surroundings(
+    config: Config, keyring: Keyring, vault: Vault, trail: Trail, entropy: Entropy, metrics: Metrics
+) -> Surroundings:
+    return Surroundings(
+        vault=vault,
+        page_tokens=PageTokens(keyring),
+        trail=trail.append,
+        entropy=entropy,
+        metrics=metrics,
+        rotators=NoRotators(),
+        regions=config.known_regions,
+        quotas=config.quotas,
+        room=SecretRoom(),
     )
 
 
@@ -248,7 +247,7 @@ def _open_edge(
         STS.name: Prover(Verifier(service=STS.name, skew=STS.skew, presigned_age=MAX_AGE), attempts),
         IAM.name: Prover(Verifier(service=IAM.name, skew=IAM.skew), attempts),
     }
-    query = QueryCore(service, companions, provers, callers.find, fetchers=fetchers, threads=threads)
+    query = QueryCore(service, companions, provers, callers.find, attempts=attempts, fetchers=fetchers, threads=threads)
     containers = ContainerCredentials(query.begin_anonymous)
 
     def begin_companion(request: HttpRequest, origin: Origin) -> Outcome | None:
@@ -280,57 +279,12 @@ def prepare(config: Config, *, clock: Clock | None = None, entropy: Entropy | No
         access_keys = AccessKeys(storage, keyring, entropy)
         created = storage.write(lambda tx: _make_account(tx, config, access_keys, clock.now()))
         if created is not None:
-            _write_credentials(config, *created)
+            write_credentials(config, *created)
         elif config.root_access_key_id is not None:
             storage.read(lambda tx: _require_preset(tx, config, access_keys))
     finally:
         storage.close()
     return created is not None
-
-
-def node_id(config: Config, entropy: Entropy) -> str:
-    """Return this data directory's own name among the nodes of a deployment."""
-    name = find_node_id(config)
-    if name is None:
-        name = ids.random_uuid(entropy)
-        (config.data_dir / "node-id").write_text(name)
-    return name
-
-
-def find_node_id(config: Config) -> str | None:
-    """Return the name this data directory was given, None before its first start.
-
-    Raises:
-        OperatorError: there are trails but no name. Under a new one a cut trail would pass for whole.
-    """
-    path = config.data_dir / "node-id"
-    name = path.read_text().strip() if path.exists() else ""
-    if not name and any(trail.stat().st_size for trail in config.audit_dir.glob("*.jsonl")):
-        raise OperatorError(
-            f"The file {path} is missing or empty.",
-            why="without it the trails cannot be held against what the database remembers of them",
-            next_step="restore node-id from the backup",
-        )
-    return name or None
-
-
-def make_private_directory(path: Path) -> None:
-    """Make a directory that only its owner may enter, or check that it is one."""
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise OperatorError(
-            f"The directory {path} cannot be made.",
-            why=str(error),
-            next_step="give another one with --data-dir, or let this user write there",
-        ) from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise OperatorError(
-            f"The directory {path} is open to other users.",
-            why=f"its mode is {stat.S_IMODE(mode):04o}; it holds the root key and the secrets",
-            next_step=f"chmod 700 {path}",
-        )
 
 
 def _make_account(tx: Transaction, config: Config, access_keys: AccessKeys, now: datetime) -> tuple[str, str] | None:
@@ -354,34 +308,6 @@ def _require_preset(tx: Transaction, config: Config, access_keys: AccessKeys) ->
             why="root_access_key_id and root_secret_access_key take effect on the first start only",
             next_step="give the key of the first start, or none and make another: strongroom access-keys create",
         )
-
-
-def _write_credentials(config: Config, access_key_id: str, secret: str) -> None:
-    """Write the root key where AWS clients look: a shared credentials file, for its owner only.
-
-    The first account is the default profile; a further one, whose file this already is, goes by its id.
-    """
-    content = configparser.ConfigParser(interpolation=None)
-    content.read(config.credentials_path)
-    profile = config.account_id if content.has_section(CREDENTIALS_PROFILE) else CREDENTIALS_PROFILE
-    content[profile] = {"aws_access_key_id": access_key_id, "aws_secret_access_key": secret}
-    text = io.StringIO()
-    content.write(text)
-    _replace_private(config.credentials_path, text.getvalue())
-
-
-def _replace_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all: a crash leaves what was there."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # with mode 0600
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
 
 
 def _unready(storage: Storage, forwarder: Forwarder | None) -> str | None:

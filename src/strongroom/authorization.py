@@ -3,7 +3,7 @@
 Rules:
 - A caller's policies are those of its user or role, of the groups of a user, the permissions boundary, and
   what the session was narrowed to. They are read in the transaction of the call: a change counts at once.
-- A user or role that is gone, or another one of the same name, has no policies: everything is denied.
+- To a user or role that is gone, although another one has its name, everything is denied.
 - A policy that cannot be read denies everything (`policy.stored`).
 - Condition keys are filled only when a policy asks for one. `asked` tells which were, so that nobody takes
   an answer for constant that depended on the hour or on the address of the caller.
@@ -26,12 +26,12 @@ from strongroom.domain.principal import Principal, Session
 from strongroom.domain.secret import Tag
 from strongroom.domain.timestamps import to_micros
 from strongroom.policy import evaluate
-from strongroom.policy.access_request import AccessRequest
+from strongroom.policy.access_request import NO_RESOURCE, AccessRequest
 from strongroom.policy.callers import CallerNames, names_of
 from strongroom.policy.conditions import Context
 from strongroom.policy.decision import Policies, decide
 from strongroom.policy.document import Policy, PolicyKind, unreadable
-from strongroom.policy.evaluate import Decision
+from strongroom.policy.evaluate import Decision, not_allowed
 from strongroom.policy.stored import parse_stored
 from strongroom.storage.base import Transaction
 
@@ -44,7 +44,7 @@ VOLATILE_KEYS: Final = frozenset(
 """Keys whose values change from call to call of one caller; lower case."""
 
 EVERYTHING: Final = Decision(allowed=True)
-"""The decision about a root, where no policy of a resource may deny."""
+"""The decision about a root in its own account, where no policy of a resource may deny."""
 
 STANDINGS_KEPT: Final = 1_024
 _MICROS_PER_SECOND: Final = 1_000_000
@@ -61,13 +61,17 @@ class Caller(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A caller's side of every decision; `session` is None where nothing narrows it."""
+    """A caller's side of every decision.
+
+    `session` is None where nothing narrows it; `is_gone` says that there is no such user or role any more.
+    """
 
     names: CallerNames
     tags: tuple[Tag, ...] = ()
     identity: tuple[Policy, ...] = ()
     boundary: Policy | None = None
     session: tuple[Policy, ...] | None = None
+    is_gone: bool = False
 
 
 class Authorizer:
@@ -107,9 +111,11 @@ class Authorizer:
             union: whether an identity policy suffices in the same account; not for roles' trust policies.
         """
         principal = self._caller.principal
-        if principal.is_root and not resource and principal.session is None:
+        if principal.is_root and not resource and principal.session is None and _is_of(principal.account_id, arn):
             return EVERYTHING
         standing = self.standing
+        if standing.is_gone:
+            return not_allowed(PolicyKind.IDENTITY, action)
         context = Context.lazy(lambda: {**global_keys(self._caller, self._now, standing.tags), **keys()})
         policies = Policies(standing.identity, resource, standing.boundary, standing.session)
         decision = decide(AccessRequest(standing.names, action, arn, context), policies, union=union)
@@ -151,7 +157,7 @@ def _standing(principal: Principal, grants: Grants | None, session: tuple[Policy
     names = names_of(principal, role_arn=principal.role_arn)
     tags = principal.session.tags if principal.session is not None else ()
     if grants is None:
-        return Standing(names, tags, session=session)
+        return Standing(names, tags, session=session, is_gone=not principal.is_root)
     own_keys = {tag.key.lower() for tag in tags}
     tags += tuple(tag for tag in grants.identity.tags if tag.key.lower() not in own_keys)
     identity = tuple(_compiled(granted) for granted in grants.policies)
@@ -234,6 +240,10 @@ def environment_keys(origin: Origin, region: str, now: datetime) -> dict[str, st
 def _tag_keys(tags: Sequence[Tag]) -> Iterator[tuple[str, str | list[str]]]:
     for tag in tags:
         yield f"aws:PrincipalTag/{tag.key}", tag.value
+
+
+def _is_of(account_id: str, arn: str) -> bool:
+    return arn == NO_RESOURCE or arn.split(":", 5)[4:5] == [account_id]
 
 
 def _iso(instant: datetime) -> str:

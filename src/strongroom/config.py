@@ -287,7 +287,17 @@ def _truth(text: str) -> bool:
 
 
 def _require_sense(config: Config) -> None:
-    for holds, name, why in (
+    for holds, name, why in (*_rules_of_numbers_and_names(config), *_rules_of_access(config)):
+        if not holds:
+            raise _unusable(name, why)
+
+
+_Rule = tuple[Any, str, str]
+"""Whether it holds, of which setting, and what it says."""
+
+
+def _rules_of_numbers_and_names(config: Config) -> tuple[_Rule, ...]:
+    return (
         (0 <= config.port < 65_536, "port", "a port is 0 to 65535"),  # noqa: PLR2004
         (1 <= config.workers <= 64, "workers", "1 to 64 processes"),  # noqa: PLR2004
         (_ACCOUNT_ID.fullmatch(config.account_id), "account_id", "an account id is twelve digits"),
@@ -300,19 +310,24 @@ def _require_sense(config: Config) -> None:
         (config.log_level in _LOG_LEVELS, "log_level", f"one of {', '.join(_LOG_LEVELS)}"),
         (config.quotas_requests in ("off", "aws"), "quotas_requests", "off or aws"),
         (min(config.quotas.numbers) > 0, "quotas_secrets", "every quota is a positive number"),
-        (
-            all(map(is_network, config.trusted_proxies)),
-            "trusted_proxies",
-            "every network is an address, or one with a prefix length like 10.0.0.0/8",
-        ),
         (config.authn_failures >= 0, "authn_failures", "a number of failures, or 0"),
         (config.shutdown_grace_seconds >= 0, "shutdown_grace_seconds", "a number of seconds"),
-        ((config.tls_cert is None) == (config.tls_key is None), "tls_cert", "tls_cert and tls_key go together"),
         (
             config.database is None or config.database.startswith(("postgresql://", "postgres://")),
             "database",
             "a database other than the built-in SQLite is named by a postgresql:// URL",
         ),
+    )
+
+
+def _rules_of_access(config: Config) -> tuple[_Rule, ...]:
+    return (
+        (
+            all(map(is_network, config.trusted_proxies)),
+            "trusted_proxies",
+            "every network is an address, or one with a prefix length like 10.0.0.0/8",
+        ),
+        ((config.tls_cert is None) == (config.tls_key is None), "tls_cert", "tls_cert and tls_key go together"),
         (
             (config.root_access_key_id is None) == (config.root_secret_access_key is None),
             "root_access_key_id",
@@ -328,9 +343,7 @@ def _require_sense(config: Config) -> None:
             "root_secret_access_key",
             f"at least {_MIN_SECRET_LENGTH} characters",
         ),
-    ):
-        if not holds:
-            raise _unusable(name, why)
+    )
 
 
 def metrics_token(config: Config) -> bytes | None:

@@ -30,7 +30,7 @@ def test_a_user_is_told_as_it_was_made(iam):
 
 def test_names_differ_in_more_than_their_case(iam):
     iam("CreateUser", UserName="alice")
-    with pytest.raises(EntityAlreadyExists, match="^User with name Alice already exists.$"):
+    with pytest.raises(EntityAlreadyExists, match=r"^User with name Alice already exists.$"):
         iam("CreateUser", UserName="Alice")
 
 
@@ -41,7 +41,7 @@ def test_a_user_made_again_is_another_one(iam):
 
 
 def test_an_unknown_user_is_not_found(iam):
-    with pytest.raises(NoSuchEntity, match="^The user with name bob cannot be found.$"):
+    with pytest.raises(NoSuchEntity, match=r"^The user with name bob cannot be found.$"):
         iam("GetUser", UserName="bob")
 
 
@@ -65,6 +65,17 @@ def test_users_are_listed_by_name_and_path_in_pages(iam):
     pages = iam.pages("ListUsers", "Users", 2, PathPrefix="/a/")
     assert [[user["UserName"] for user in page] for page in pages] == [["Alice", "bob"], ["dave"]]
     assert "Tags" not in pages[0][0]
+
+
+def test_a_marker_is_as_short_as_a_request_may_hold(iam):
+    for name in ("a" * 64, "b"):
+        iam("CreateUser", UserName=name)
+        iam("CreateGroup", GroupName=name * (128 // len(name)))
+        iam("CreatePolicy", PolicyName=name * (128 // len(name)), PolicyDocument=READ_ALL)
+    for listing in ("ListUsers", "ListGroups", "ListPolicies", "GetAccountAuthorizationDetails"):
+        answer = iam(listing, MaxItems=1)
+        assert len(answer["Marker"]) <= 320
+        iam(listing, Marker=answer["Marker"])
 
 
 def test_a_page_follows_the_last_name_even_if_it_is_gone(iam):
@@ -167,6 +178,27 @@ def test_a_policy_about_a_path_holds_for_a_user_named_without_it(iam):
     caller("DeleteUser", UserName="clerk")
 
 
+def test_who_may_create_below_a_path_may_not_elsewhere(iam):
+    caller = iam.user("helpdesk")
+    iam("CreateUser", UserName="taken", Path="/admins/")
+    statement = allow("iam:CreateUser", f"arn:aws:iam::{ACCOUNT_ID}:user/clerks/*")
+    iam("PutUserPolicy", UserName="helpdesk", PolicyName="p", PolicyDocument=document(statement))
+    caller("CreateUser", UserName="clerk", Path="/clerks/")
+    arn = f"arn:aws:iam::{ACCOUNT_ID}:user/admins/clerk2"
+    with pytest.raises(AccessDeniedException, match=f"iam:CreateUser on resource: {arn} because"):
+        caller("CreateUser", UserName="clerk2", Path="/admins/")
+    with pytest.raises(EntityAlreadyExists):
+        caller("CreateUser", UserName="taken", Path="/clerks/")
+
+
+def test_renaming_by_tags_is_about_the_same_user(iam):
+    caller = iam.user("helpdesk")
+    iam("CreateUser", UserName="clerk", Tags=[{"Key": "team", "Value": "blue"}])
+    statement = allow("iam:UpdateUser", Condition={"StringEquals": {"aws:ResourceTag/team": "blue"}})
+    iam("PutUserPolicy", UserName="helpdesk", PolicyName="p", PolicyDocument=document(statement))
+    caller("UpdateUser", UserName="clerk", NewPath="/clerks/")
+
+
 def test_a_policy_about_tags_of_users_holds(iam):
     caller = iam.user("helpdesk")
     iam("CreateUser", UserName="clerk", Tags=[{"Key": "team", "Value": "blue"}])
@@ -214,9 +246,9 @@ def test_a_boundary_is_a_policy_that_is_there(iam):
     shown = {"PermissionsBoundaryType": "PermissionsBoundaryPolicy", "PermissionsBoundaryArn": policy_arn("limit")}
     assert iam("GetUser", UserName="alice")["User"]["PermissionsBoundary"] == shown
     assert iam("GetPolicy", PolicyArn=policy_arn("limit"))["Policy"]["PermissionsBoundaryUsageCount"] == 1
-    with pytest.raises(DeleteConflict, match="Cannot delete a policy attached to entities."):
+    with pytest.raises(DeleteConflict, match=r"Cannot delete a policy attached to entities."):
         iam("DeletePolicy", PolicyArn=policy_arn("limit"))
-    with pytest.raises(NoSuchEntity, match="Scope ARN: .* does not exist or is not attachable."):
+    with pytest.raises(NoSuchEntity, match=r"Scope ARN: .* does not exist or is not attachable."):
         iam("PutUserPermissionsBoundary", UserName="alice", PermissionsBoundary=policy_arn("other"))
     with pytest.raises(ValidationException, match="PermissionsBoundary is invalid"):
         iam("PutUserPermissionsBoundary", UserName="alice", PermissionsBoundary="x" * 20)
@@ -252,7 +284,7 @@ def test_what_does_not_exist_here_is_told_so(iam):
             iam(name, UserName="bob")
     assert iam("ListVirtualMFADevices", AssignmentStatus="Any")["VirtualMFADevices"] == []
     assert iam("ListAccountAliases")["AccountAliases"] == []
-    with pytest.raises(NoSuchEntity, match="Login Profile for User alice cannot be found."):
+    with pytest.raises(NoSuchEntity, match=r"Login Profile for User alice cannot be found."):
         iam("GetLoginProfile", UserName="alice")
 
 

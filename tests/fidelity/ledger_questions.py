@@ -215,7 +215,7 @@ QUESTIONS: Final = Section(
             23,
             "an illegal name and no token",
             "the name is told",
-            "service:_Attempt._checked_reference",
+            "attempt:Attempt._checked_reference",
             "operations/test_order_of_checks.py::test_an_invalid_name_comes_before_a_missing_token",
         ),
     ),

@@ -10,6 +10,7 @@ import pytest
 
 from strongroom.wire.exchange import Answer, HttpRequest
 from support.deployment import Deployment, config_for, deployed
+from support.people import READ_EVERYTHING, add_user
 from support.signing import Signer
 
 KEY = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -46,10 +47,10 @@ def test_a_read_runs_no_more_statements_than_it_needs(deployment, statements, op
     assert statements == expected
 
 
-def calls_of(here: Deployment) -> int:
+def calls_of(here: Deployment, key: tuple[str, str] = KEY) -> int:
     """Return how many functions a GetSecretValue calls, HTTP aside."""
     body = json.dumps({"SecretId": "app/db"}).encode()
-    headers = Signer(*KEY, host="127.0.0.1", region=here.region).headers("GetSecretValue", body, now=here.clock.now())
+    headers = Signer(*key, host="127.0.0.1", region=here.region).headers("GetSecretValue", body, now=here.clock.now())
     lower = [(name.lower().encode(), value.encode()) for name, value in headers]
     request = HttpRequest("POST", b"/", b"", lower, body, "192.0.2.9")
     count = 0
@@ -81,3 +82,20 @@ def test_a_read_calls_no_more_functions_than_it_needs(tmp_path):
         calls_of(here)
         here.create("another")
         assert calls_of(here) <= WORKED_OUT_CALLS
+
+
+def test_a_users_read_costs_one_statement_more_and_none_when_it_is_recalled(tmp_path, statements):
+    config = config_for("sqlite", tmp_path, root_access_key_id=KEY[0], root_secret_access_key=KEY[1])
+    with deployed(config) as here:
+        here.create("app/db", "x" * 1024)
+        here.call("GetSecretValue", SecretId="app/db")
+        user = add_user(here, "alice", READ_EVERYTHING)
+        keys = here.node.companions.access_keys
+        key = here.node.storage.write(lambda tx: keys.create_key(tx, user, here.clock.now()))
+        credentials = (key[0].access_key_id, key[1])
+        statements.clear()
+        calls_of(here, credentials)
+        assert statements == ["find_access_key", "find_secret", "find_grants", "find_version"]
+        statements.clear()
+        assert calls_of(here, credentials) <= RECALLED_CALLS
+        assert statements == []

@@ -43,6 +43,8 @@ class Deployment:
     clock: FrozenClock
     region: str = REGION
     account_id: str = ACCOUNT_ID
+    principal: Principal | None = None
+    """Who calls; the account's root if nobody else does."""
 
     def call(self, operation_name: str, **members: Any) -> dict[str, Any]:
         """Perform an operation given by wire members and return its wire answer; raises ServiceError.
@@ -94,10 +96,8 @@ class Deployment:
         self.node.storage.write(make)
 
     def caller(self) -> Caller:
-        principal = Principal(
-            "Root", root_arn(self.account_id), self.account_id, self.account_id, "AKIAEXAMPLEEXAMPLE00"
-        )
-        return Caller(principal, self.region, Origin("request-id", "192.0.2.7", "tests/1"))
+        root = Principal("Root", root_arn(self.account_id), self.account_id, self.account_id, "AKIAEXAMPLEEXAMPLE00")
+        return Caller(self.principal or root, self.region, Origin("request-id", "192.0.2.7", "tests/1"))
 
     def run_jobs(self) -> int:
         """Run every background job that is due now, and return how many ran."""

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import botocore.session
+from botocore.handlers import json_decode_policies
 from botocore.model import ServiceModel
 from botocore.parsers import QueryParser
 from botocore.serialize import create_serializer
@@ -65,7 +66,7 @@ class Iam:
         """Perform an operation; raises ServiceError."""
         self.deployment.clock.advance_seconds(1)
         operation, described = OPERATIONS[name], model().operation_model(name)
-        form = create_serializer("query").serialize_to_request(members, described)["body"]
+        form = create_serializer("query", include_validation=False).serialize_to_request(members, described)["body"]
         request = awsquery.decode({key: _text(value) for key, value in form.items()}, operation.request)
         constraints.check(request)
         caller = Caller(self.principal, REGION, ORIGIN)
@@ -73,6 +74,7 @@ class Iam:
         answer = {"body": awsquery.encode(operation, response, "request-id"), "headers": {}, "status_code": 200}
         parsed: dict[str, Any] = QueryParser().parse(answer, described.output_shape)
         del parsed["ResponseMetadata"]
+        json_decode_policies(parsed, described)
         return parsed
 
     def user(self, name: str, **members: Any) -> Iam:
@@ -106,7 +108,6 @@ class Iam:
             if not answer["IsTruncated"]:
                 return pages
             marker = {"Marker": answer["Marker"]}
-
 
 
 def _text(value: Any) -> str:

@@ -3,8 +3,8 @@
 Rules:
 - Every call has one record, whatever its outcome; `errorCode` and `errorMessage` stand only on failures,
   and a denial's code is `AccessDenied`, as CloudTrail writes it.
-- `requestParameters` and `responseElements` hold members by allow-list, under lower-camel names; reading
-  calls have no response elements. What the list does not name cannot appear.
+- `requestParameters` and `responseElements` hold members by allow-list, under lower-camel names. What
+  the list does not name cannot appear: of reading calls nothing but who was given credentials.
 - Things the service does by itself are AwsServiceEvents, invoked by secretsmanager.amazonaws.com.
 """
 
@@ -124,7 +124,7 @@ def api_call(
             UNSET if error is None else _code_of(error),
             UNSET if message is None else message[:MAX_TEXT],
             request or None,
-            None if facts.read_only else (response or None),
+            response or None,
             origin.request_id,
             facts.event_id,
             facts.read_only,

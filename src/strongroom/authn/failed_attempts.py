@@ -18,7 +18,8 @@ from typing import Final, TypeVar
 
 from strongroom.authn.credentials import Credentials
 from strongroom.authn.sigv4 import FindKey, Signable, Verified, Verifier
-from strongroom.errors import InvalidSignatureException, ThrottlingException, UnrecognizedClientException
+from strongroom.domain.quotas import too_fast
+from strongroom.errors import InvalidSignatureException, UnrecognizedClientException
 from strongroom.metrics import Metrics
 
 BURST: Final = 20
@@ -55,7 +56,7 @@ class FailedAttempts:
             )
         if is_over:
             self._count("throttled")
-            raise ThrottlingException("Rate exceeded")
+            raise too_fast()
 
     def note(self, source: str, access_key_id: str, now: datetime, *, is_known: bool) -> None:
         """Count a failure, with a key id that somebody has or that nobody has."""

@@ -170,7 +170,7 @@ class Verifier:
         if access_key is None:
             # The same work as for a known key, so that the time of the answer tells nothing more.
             hmac.digest(_NOBODY.signing_key(date, region, service), to_sign, "sha256")
-            raise UnrecognizedClientException(_INVALID_TOKEN)
+            raise invalid_token()
         _require_payload_hash(headers, payload_hash)
         self._require_signature(access_key, claim, to_sign)
         if claim.new_prefix is not None:
@@ -304,6 +304,16 @@ def _require_once(pairs: Sequence[tuple[bytes, bytes]]) -> None:
         seen.add(name)
 
 
+def invalid_token() -> UnrecognizedClientException:
+    """The answer to credentials that nobody has, or that may not be used for this."""
+    return UnrecognizedClientException(_INVALID_TOKEN)
+
+
+def nobody_proven() -> MissingAuthenticationTokenException:
+    """The answer to a request that brings no proof of who makes it."""
+    return MissingAuthenticationTokenException("Missing Authentication Token")
+
+
 def _is_signed_in_query(headers: Mapping[bytes, bytes], query_string: bytes, *, is_allowed: bool) -> bool:
     """Tell whether a signature stands in the query string and not in a header. This alone decides it.
 
@@ -321,7 +331,7 @@ def _is_signed_in_query(headers: Mapping[bytes, bytes], query_string: bytes, *, 
         return True
     if authorization is not None and authorization.strip(b" ").startswith(_SCHEME):
         return False
-    raise MissingAuthenticationTokenException("Missing Authentication Token")
+    raise nobody_proven()
 
 
 def _parse_request_time(date: bytes, *, is_iso_only: bool) -> tuple[str, datetime]:
@@ -369,7 +379,7 @@ def _require_session(access_key: Credentials, token: bytes | None, now: datetime
     if own is None and token is None:
         return
     if own is None or token is None or not hmac.compare_digest(own.encode(), token):
-        raise UnrecognizedClientException(_INVALID_TOKEN)
+        raise invalid_token()
     if access_key.expiration is not None and now >= access_key.expiration:
         raise ExpiredTokenException("The security token included in the request is expired")
 

@@ -10,12 +10,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from strongroom.app import AUDIT_KEY_LABEL, find_node_id, load_keyring, open_storage
+from strongroom.app import AUDIT_KEY_LABEL, load_keyring, open_storage
 from strongroom.audit.trail import take_apart
 from strongroom.audit.verify import Verdict, verify
 from strongroom.cli.options import AsJson, ConfigFile, Database, DataDir, existing_deployment
 from strongroom.clock import SystemClock
 from strongroom.config import Config
+from strongroom.data_directory import find_node_id
 from strongroom.entropy import SystemEntropy
 from strongroom.errors import OperatorError
 from strongroom.storage.base import TrailHead

@@ -141,7 +141,7 @@ def _find(desk: Desk, kind: IdentityKind, name: str) -> Any:
     if found is None:
         raise OperatorError(
             f"There is no {kind.value} {name} in account {desk.config.account_id}.",
-            why="it was never created in this deployment, or it has been deleted",
+            why="nobody has made one of that name there, or it has been deleted since",
             next_step=f"create it through IAM, or name another {kind.value} or account (--account-id)",
         )
     return found

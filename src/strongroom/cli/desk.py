@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from strongroom import __version__, ids
-from strongroom.app import load_keyring, node_id, open_access_keys, open_storage, open_trail
+from strongroom.app import load_keyring, open_access_keys, open_storage, open_trail
 from strongroom.audit import record
 from strongroom.audit.record import Origin
 from strongroom.authn.access_keys import AccessKeys
@@ -21,6 +21,7 @@ from strongroom.authn.sessions import SessionTokens
 from strongroom.clock import SystemClock
 from strongroom.config import Config
 from strongroom.crypto.vault import Vault
+from strongroom.data_directory import node_id
 from strongroom.entropy import SystemEntropy
 from strongroom.metrics import Metrics
 from strongroom.storage.base import Storage, Transaction

@@ -86,4 +86,5 @@ def _announce(config: Config, endpoint: str, *, is_first: bool) -> None:
     else:
         console.print("  # with an access key of this deployment: strongroom access-keys create makes another")
     console.print(f"  export AWS_ENDPOINT_URL_SECRETS_MANAGER={endpoint}")
+    console.print(f"  export AWS_ENDPOINT_URL_STS={endpoint} AWS_ENDPOINT_URL_IAM={endpoint}")
     console.print(f"  export AWS_REGION={config.region} AWS_DEFAULT_REGION={config.region}\n")

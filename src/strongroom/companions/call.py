@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ from strongroom.crypto.page_tokens import PageTokens
 from strongroom.domain.principal import Principal
 from strongroom.entropy import Entropy
 from strongroom.storage.base import Transaction
+
+T = TypeVar("T")
 
 
 class KeysWantedError(Exception):
@@ -53,12 +55,14 @@ class CompanionCall(msgspec.Struct, frozen=True):
 
     @property
     def principal(self) -> Principal:
-        if self.caller is None:
-            raise LookupError("the operation declares that anyone may call it")
-        return self.caller
+        return _known(self.caller)
 
     @property
     def authorizer(self) -> Authorizer:
-        if self.decider is None:
-            raise LookupError("the operation declares that anyone may call it")
-        return self.decider
+        return _known(self.decider)
+
+
+def _known(of_caller: T | None) -> T:
+    if of_caller is None:
+        raise LookupError("the operation declares that anyone may call it")
+    return of_caller

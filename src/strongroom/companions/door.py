@@ -1,8 +1,9 @@
 """The door of the companion services: every call goes through here and in this order.
 
  1. one `now`, one event id; a transaction is opened
- 2. authorization by the caller's policies, before anything is said about existence; an operation whose
-    resource has a policy of its own (a role's trust policy) decides in its handler
+ 2. what no such credentials may call at all; authorization by the caller's policies, before anything is
+    said about existence; an operation whose resource has a policy of its own (a role's trust policy)
+    decides in its handler
  3. the handler
  4. the audit record, of success or failure; without it there is no answer and no change
  5. commit
@@ -27,9 +28,10 @@ from strongroom.audit.redact import shown
 from strongroom.authn.access_keys import AccessKeys
 from strongroom.authn.key_sets import KeySets
 from strongroom.authn.sessions import SessionTokens
+from strongroom.authn.sigv4 import invalid_token
 from strongroom.authorization import Authorizer, Caller
 from strongroom.clock import Clock
-from strongroom.companions.base import Access, CompanionOperation
+from strongroom.companions.base import IAM, Access, CompanionOperation
 from strongroom.companions.call import CompanionCall
 from strongroom.companions.targets import condition_keys, find_target, named_in_denial
 from strongroom.crypto.page_tokens import PageTokens
@@ -113,6 +115,7 @@ class _Attempt(msgspec.Struct, frozen=True):
     def _answer(self, tx: Transaction) -> Response | None:
         service, operation, caller = self.service, self.operation, self.caller
         principal = None if caller is None else caller.principal
+        _require_usable_at(operation, principal)
         account_id = service.account_id if principal is None else principal.account_id
         decider = None if caller is None else Authorizer(tx, caller, self.now)
         if operation.access is Access.SIGNED and decider is not None:
@@ -169,3 +172,9 @@ class _Attempt(msgspec.Struct, frozen=True):
         if principal is not None:
             return record.user_identity(principal)
         return self.identities[-1] if self.identities else record.unknown_identity(None)
+
+
+def _require_usable_at(operation: CompanionOperation[Any], principal: Principal | None) -> None:
+    """Refuse IAM to the session of a user or root without a second factor, which nobody has here (documented)."""
+    if operation.service is IAM and principal is not None and principal.session and principal.role_arn is None:
+        raise invalid_token()

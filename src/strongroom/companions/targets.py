@@ -2,7 +2,8 @@
 
 Rules:
 - A request names a user, group or role by its name alone, whatever its path; policies are asked about the
-  ARN that it has (documented). A name that nobody has is asked about as if its path were "/".
+  ARN that it has (documented). A name that nobody has is asked about as if its path were "/". What is created
+  is asked about by the ARN that it is to have.
 - The tags of what a call is about are aws:ResourceTag, those of users and roles iam:ResourceTag as well
   (documented).
 - iam:PermissionsBoundary is the boundary in the request if there is one. Where policies are attached, written
@@ -33,6 +34,8 @@ _BOUNDED_ACTIONS: Final = frozenset(
         ("Delete", "PermissionsBoundary"),
     )
 )
+_ARN_PARTS: Final = 6
+_ACCOUNT_PART: Final = 4
 _NAMED: Final = {kind.value: kind for kind in (IdentityKind.USER, IdentityKind.GROUP, IdentityKind.ROLE)}
 _MEMBER_KEYS: Final = {
     "permissions_boundary": "iam:PermissionsBoundary",
@@ -43,9 +46,10 @@ _MEMBER_KEYS: Final = {
 def find_target(identities: Identities, arn: str) -> Identity | None:
     """Return the entity that an ARN means, whose path need not be right."""
     kind = _NAMED.get(_kind_of(arn))
-    if kind is None:
+    parts = arn.split(":")
+    if kind is None or len(parts) != _ARN_PARTS:
         return identities.find_by_arn(arn)
-    found: Identity | None = identities.find(kind, arn.split(":")[4], last_name(arn))
+    found: Identity | None = identities.find(kind, parts[_ACCOUNT_PART], last_name(arn))
     return found
 
 

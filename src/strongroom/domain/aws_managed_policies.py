@@ -114,8 +114,8 @@ def find_policy(arn: str) -> ManagedPolicy | None:
 
 
 def all_policies() -> list[ManagedPolicy]:
-    """Return all of them, in the order of their names."""
-    return [_policy(name) for name in NAMES]
+    """Return all of them, in the order of their names, whose case does not count."""
+    return [_policy(name) for name in sorted(NAMES, key=str.lower)]
 
 
 def versions_of(arn: str) -> list[PolicyVersion]:

@@ -48,6 +48,12 @@ def require_arn(kind: IdentityKind, arn: str) -> None:
         raise InvalidInput(f"ARN {arn} is not valid.")
 
 
+def require_holder_arn(arn: str) -> None:
+    """Refuse what is not the ARN of a user, a group or a role, as `require_arn` does."""
+    kinds = (IdentityKind.GROUP, IdentityKind.ROLE)
+    require_arn(next((kind for kind in kinds if f":{kind.value}/" in arn), IdentityKind.USER), arn)
+
+
 def require_boundary_arn(arn: str) -> None:
     """Refuse a boundary that cannot be the ARN of a policy; the sentence is read in another implementation."""
     try:

@@ -120,7 +120,12 @@ def parse_reference(kms_key_id: str | None, *, account_id: str, region: str) -> 
 def require_own(reference: KeyReference, account_id: str) -> None:
     """Refuse to encrypt with a key of another account."""
     if reference.account_id != account_id:
-        raise AccessDeniedException("Access to KMS is not allowed")
+        raise not_allowed()
+
+
+def not_allowed() -> AccessDeniedException:
+    """The answer to a caller who may not use a key (reported)."""
+    return AccessDeniedException("Access to KMS is not allowed")
 
 
 def not_shareable() -> InvalidRequestException:

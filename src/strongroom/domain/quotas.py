@@ -79,6 +79,11 @@ class Bucket:
     at: float
 
 
+def too_fast() -> ThrottlingException:
+    """The answer to whoever has to wait."""
+    return ThrottlingException("Rate exceeded")
+
+
 def draw(bucket: Bucket | None, rate: float, now: float) -> Bucket:
     """Return the bucket after one request.
 
@@ -87,7 +92,7 @@ def draw(bucket: Bucket | None, rate: float, now: float) -> Bucket:
     """
     tokens = rate if bucket is None else min(rate, bucket.tokens + max(0.0, now - bucket.at) * rate)
     if tokens < 1.0:
-        raise ThrottlingException("Rate exceeded")
+        raise too_fast()
     return Bucket(tokens - 1.0, now)
 
 

@@ -8,8 +8,7 @@ Rules:
 - Session policies and tags, those that are handed down included, are packed and limited together; the answer
   says how much of the room they take (documented). What AWS packs into how much room is not known: here it is
   the compressed text, in 4,096 bytes.
-- A source identity stays through a chain of roles and cannot be changed on the way (documented; text ours),
-  nor begin with `aws:` (documented; text ours).
+- A source identity stays through a chain of roles and cannot be changed on the way (documented; text ours).
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ MAX_POLICY_ARNS: Final = 10
 PACKED_BYTES: Final = 4_096
 
 _PERCENT: Final = 100
-_RESERVED_PREFIX: Final = "aws:"
 
 
 def role_session_seconds(asked: int | None, *, most: int, is_chained: bool) -> int:
@@ -84,12 +82,9 @@ def plan_source_identity(asked: str | None, calling: str | None) -> str | None:
 
     Raises:
         AccessDeniedException: the calling session has another one.
-        ValidationException: the prefix is reserved.
     """
     if asked is None or asked == calling:
         return calling
     if calling is not None:
         raise AccessDeniedException("The source identity of the calling session cannot be changed.")
-    if asked.lower().startswith(_RESERVED_PREFIX):
-        raise ValidationException(f"A source identity must not begin with {_RESERVED_PREFIX}")
     return asked

@@ -18,10 +18,10 @@ from functools import cache
 from typing import Final
 
 from strongroom.authorization import Authorizer, Keys
+from strongroom.domain import kms_key
 from strongroom.domain.kms_key import KeyManager, KmsKey
 from strongroom.domain.principal import Principal
 from strongroom.domain.secret import Secret
-from strongroom.errors import AccessDeniedException
 from strongroom.policy.document import Policy, PolicyKind
 from strongroom.policy.stored import parse_stored
 
@@ -34,7 +34,7 @@ def require_use(
 ) -> None:
     """Refuse a caller the use of a key. Raises AccessDeniedException."""
     if not may_use(authorizer, principal, action, key, secret, version_id):
-        raise AccessDeniedException("Access to KMS is not allowed")
+        raise kms_key.not_allowed()
 
 
 def may_use(

@@ -161,10 +161,14 @@ def principals_of(policy: Policy) -> frozenset[str]:
     return frozenset(named.name for clause in clauses for named in clause.named if is_pinnable(named))
 
 
+UNREADABLE: Final = "UnreadablePolicy"
+"""The Sid by which a denial tells that a stored policy could not be read."""
+
+
 def unreadable(kind: PolicyKind, name: str | None = None) -> Policy:
     """Return what a policy counts as that can no longer be read: it denies everything to everyone."""
     everything = ActionClause((parse_glob("*"),), written=("*",))
-    return Policy(kind, None, (Statement("document", None, Effect.DENY, None, everything, None, ()),), name)
+    return Policy(kind, None, (Statement("document", UNREADABLE, Effect.DENY, None, everything, None, ()),), name)
 
 
 _SYNTAX: Final = {PolicyKind.RESOURCE: SYNTAX_ERROR, PolicyKind.TRUST: TRUST_SYNTAX}

@@ -60,6 +60,12 @@ _BY_IDENTITY = Decision(allowed=True)
 _ARTICLES = {PolicyKind.IDENTITY: "an", PolicyKind.TRUST: "the"}
 
 
+def because(denial: AccessDeniedException, decision: Decision) -> AccessDeniedException:
+    """Return a denial with its reasons for operators."""
+    denial.details = {"authorization": details_of(decision)}
+    return denial
+
+
 def details_of(decision: Decision) -> dict[str, Any]:
     """Return why a denial was one, as the audit trail keeps it; never part of an answer."""
     statement = decision.statement
@@ -89,8 +95,7 @@ def require_allowed(decision: Decision, principal: Principal, *, action: str, re
     """Raise the recorded denial; the resource stands in it as the caller wrote it."""
     if not decision.allowed:
         resource = "" if resource_as_sent is None else f" on resource: {resource_as_sent}"
-        error = AccessDeniedException(
+        denial = AccessDeniedException(
             f"User: {principal.arn} is not authorized to perform: {action}{resource} {decision.reason}"
         )
-        error.details = {"authorization": details_of(decision)}
-        raise error
+        raise because(denial, decision)

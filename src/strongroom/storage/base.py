@@ -139,6 +139,13 @@ class Census:
 class Identities(Protocol):
     """The verbs about users, groups, roles, managed policies and identity providers; the kind says which is found."""
 
+    def hold(self, account_id: str) -> None:
+        """Wait until no other call changes identities of the account, and keep others waiting until the end.
+
+        Before this nothing may be read on which a change depends.
+        """
+        ...
+
     def find(self, kind: IdentityKind, account_id: str, name: str) -> Any: ...
     def find_by_arn(self, arn: str) -> Identity | None: ...
     def find_by_id(self, unique_id: str) -> Identity | None: ...
@@ -312,6 +319,9 @@ class Bringer(Protocol):
 
     def access_key(self, access_key_id: str) -> Future[Given]: ...
     def version(self, wanted: WantedVersion) -> Future[Given]: ...
+    def together(self, earlier: Given, later: Given) -> Given:
+        """Return what two askings brought, for one read."""
+        ...
 
 
 class Storage(Protocol):

@@ -53,6 +53,9 @@ class SqlIdentities:
 
     # --- identities
 
+    def hold(self, account_id: str) -> None:
+        self._run("hold_identities", {"account_id": account_id})
+
     def find(self, kind: IdentityKind, account_id: str, name: str) -> Any:
         params = {"account_id": account_id, "kind": kind.value, "name_key": name_key(kind, name)}
         return self._one("find_identity", params)

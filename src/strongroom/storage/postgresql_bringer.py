@@ -23,7 +23,7 @@ from psycopg_pool import PoolTimeout
 
 from strongroom.storage.base import Given, NotBroughtError, StorageError, WantedVersion
 from strongroom.storage.postgresql_session import Session
-from strongroom.storage.rows import SECRET_COLUMNS, Params, Row
+from strongroom.storage.rows import ACCESS_KEY_COLUMNS, SECRET_COLUMNS, Params, Row
 from strongroom.storage.sql import Queries, Query
 
 MAX_TOGETHER: Final = 128
@@ -36,6 +36,8 @@ MARK: Final = ("mark", ())
 """Where `Given` has the mark: the snapshot and the server it is of. What two equal ones see is the same."""
 
 _ARN: Final = 3
+_PRINCIPAL_ARN: Final = 2
+_GRANTS: Final = 2 + ACCESS_KEY_COLUMNS
 _VERSION: Final = SECRET_COLUMNS + 2
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -65,6 +67,13 @@ class PostgresqlBringer:
 
     def version(self, wanted: WantedVersion) -> Future[Given]:
         return self._ask(wanted)
+
+    def together(self, earlier: Given, later: Given) -> Given:
+        """Return both. They have no mark if something was committed in between: then they are of two states."""
+        both = {**earlier, **later}
+        if earlier.get(MARK) != later.get(MARK):
+            del both[MARK]
+        return both
 
     def close(self) -> None:
         for _ in self._threads:
@@ -137,8 +146,19 @@ def _ask_access_keys(
     if not wanted:
         return {}
     rows = execute(query, {"texts": _encode(wanted).decode()})
+    return {row[1]: _given_key(row) for row in rows}
+
+
+def _given_key(row: Row) -> Given:
+    """Return the rows of an access key and of what its principal is granted, by the queries that would find them."""
+    key, grants = row[2:_GRANTS], row[_GRANTS:]
+    if key[0] is None:
+        return {MARK: [row[:1]], ("find_access_key", (row[1],)): []}
+    found = [] if grants[0] is None else [grants]
     return {
-        row[1]: {MARK: [row[:1]], ("find_access_key", (row[1],)): [] if row[2] is None else [row[2:]]} for row in rows
+        MARK: [row[:1]],
+        ("find_access_key", (row[1],)): [key],
+        ("find_grants", (key[_PRINCIPAL_ARN],)): found,
     }
 
 

@@ -24,6 +24,7 @@ Params: TypeAlias = dict[str, Any]
 SECRET_COLUMNS: Final = 18
 VERSION_COLUMNS: Final = 10
 KMS_KEY_COLUMNS: Final = 8
+ACCESS_KEY_COLUMNS: Final = 8
 
 CENSUS: Final = ("secrets_by_state", "jobs_by_state", "key_dates")
 """The queries whose rows `census_of` takes."""

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from strongroom.audit.record import Origin, event_time
 from strongroom.authn import web_identity
+from strongroom.authn.sigv4 import nobody_proven
 from strongroom.companions.base import CompanionOperation
 from strongroom.companions.sts.assume_role_with_web_identity import (
     OPERATION,
@@ -32,10 +33,11 @@ from strongroom.companions.sts.assume_role_with_web_identity import (
     AssumeRoleWithWebIdentityResponse,
 )
 from strongroom.domain.identity import IdentityKind, arn_of
-from strongroom.errors import InvalidIdentityToken, MissingAuthenticationTokenException, ServiceError
+from strongroom.errors import InvalidIdentityToken, ServiceError
 from strongroom.operations.base import Request, Response
 from strongroom.wire import constraints, faults
 from strongroom.wire.exchange import Answer, HttpRequest, Outcome
+from strongroom.wire.query_core import Speech
 
 PATH_PREFIX: Final = b"/v1/credentials/"
 MAX_SESSION_NAME: Final = 64
@@ -45,13 +47,6 @@ _ROLE: Final = re.compile(r"([0-9]{12})/((?:[!-.0-~]+/)*)([\w+=,.@-]+)", re.ASCI
 _NOT_OF_A_NAME: Final = re.compile(r"[^A-Za-z0-9_+=,.@-]")
 _BEARER: Final = "bearer "
 _NOT_FOUND: Final = 404
-
-
-class Speech(Protocol):
-    """How an endpoint says what came of a call."""
-
-    def answer(self, response: Response | None) -> Answer: ...
-    def fault(self, error: ServiceError) -> Answer: ...
 
 
 PerformAnonymous = Callable[[CompanionOperation[Any], Request, Origin, Speech], Outcome]
@@ -131,7 +126,7 @@ def _token(request: HttpRequest) -> str:
     header = next((value for name, value in request.headers if name == b"authorization"), b"").decode("latin-1").strip()
     token = header[len(_BEARER) :].strip() if header.lower().startswith(_BEARER) else header
     if not token:
-        raise MissingAuthenticationTokenException("Missing Authentication Token")
+        raise nobody_proven()
     return token
 
 

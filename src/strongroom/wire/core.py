@@ -145,10 +145,13 @@ class RequestCore:
             wanted = self._service.wanted(operation, typed, caller)
         if wanted is None:
             raise NotBroughtError
-        return Pending(
-            bringer.version(wanted),
-            lambda future: self._continue(progress, lambda: self._perform(progress, typed, caller, future.result())),
-        )
+
+        def proceed(future: Future[Given]) -> Outcome:
+            brought = future.result()
+            given = brought if caller.principal.is_root else bringer.together(key, brought)
+            return self._perform(progress, typed, caller, given)
+
+        return Pending(bringer.version(wanted), lambda future: self._continue(progress, lambda: proceed(future)))
 
     def _continue(self, progress: _Progress, proceed: Callable[[], Outcome]) -> Outcome:
         try:

@@ -22,18 +22,21 @@ import msgspec
 
 from strongroom.audit.record import Origin
 from strongroom.authn.callers import CallerKey
-from strongroom.authn.failed_attempts import Prover
+from strongroom.authn.failed_attempts import FailedAttempts, Prover
 from strongroom.authn.sigv4 import Verified
 from strongroom.authorization import Caller
 from strongroom.companions import OPERATIONS
 from strongroom.companions.base import STS, Access, CompanionOperation
 from strongroom.companions.call import KeysWantedError
 from strongroom.companions.door import CompanionService
-from strongroom.errors import ServiceError
+from strongroom.errors import AccessDeniedException, ExpiredIdentityToken, InvalidIdentityToken, ServiceError
 from strongroom.operations.base import Request, Response
 from strongroom.service import Service, WriteElsewhereError, internal_failure
 from strongroom.wire import awsquery, constraints, faults
 from strongroom.wire.exchange import Answer, Elsewhere, HttpRequest, Outcome, Pending, waited
+
+_TOKENS: Final = "web identity tokens"
+"""Stands for a key id where failures with tokens are counted."""
 
 _FETCHABLE: Final = ("sts", "GetCallerIdentity")
 
@@ -62,6 +65,7 @@ class QueryCore:
         provers: Mapping[str, Prover],
         find_caller: FindCaller,
         *,
+        attempts: FailedAttempts | None,
         fetchers: Executor,
         threads: Executor | None = None,
     ) -> None:
@@ -70,6 +74,7 @@ class QueryCore:
         self._provers = provers
         self._find_caller = find_caller
         self._threads = threads
+        self._attempts = attempts
         self._fetchers = fetchers
 
     def begin(self, request: HttpRequest, origin: Origin) -> Outcome | None:
@@ -88,7 +93,11 @@ class QueryCore:
         self, operation: CompanionOperation[Any], typed: Request, origin: Origin, speech: Speech
     ) -> Outcome:
         """Perform a call that needs no signature, for an endpoint that speaks in its own way. Raises nothing."""
-        progress = _Progress(origin, speech, operation)
+        progress = _Progress(origin, speech, operation, operation.name)
+        try:
+            self._require_patience(progress)
+        except ServiceError as error:
+            return self._refuse(progress, error)
         if self._threads is not None:
             perform = lambda: waited(self._perform(progress, typed, None))  # noqa: E731
             return Pending(self._threads.submit(perform), lambda future: future.result())
@@ -121,6 +130,7 @@ class QueryCore:
             raise awsquery.unknown_operation(progress.name, version)
         progress.operation = operation
         progress.speech = XmlSpeech(progress.origin, operation)
+        self._require_patience(progress)
         if operation.access is not Access.ANONYMOUS:
             prover = self._provers[operation.service.name]
             now, source = self._service.clock.now(), progress.origin.source_ip
@@ -150,6 +160,11 @@ class QueryCore:
             return Pending(outcome, lambda future: self._finish(progress, future))
         return self._succeeded(progress, outcome)
 
+    def _require_patience(self, progress: _Progress) -> None:
+        """Have an address wait that came with worthless tokens too often, as one with wrong signatures."""
+        if self._attempts is not None and progress.known_operation.access is Access.ANONYMOUS:
+            self._attempts.require_patience(progress.origin.source_ip, _TOKENS, self._service.clock.now())
+
     def _go_on(self, progress: _Progress, typed: Request, caller: Caller | None, fetched: Future[Any]) -> Outcome:
         error = fetched.exception()
         return self._perform(progress, typed, caller) if error is None else self._refuse(progress, error)
@@ -167,9 +182,13 @@ class QueryCore:
 
     def _failed(self, progress: _Progress, error: BaseException) -> Answer:
         """Answer a call that the door refused, which it has recorded, or that broke, which is recorded here."""
-        if isinstance(error, ServiceError):
-            return self._fault(progress, error)
-        return self._refuse(progress, error)
+        if not isinstance(error, ServiceError):
+            return self._refuse(progress, error)
+        is_worthless = isinstance(error, (AccessDeniedException, ExpiredIdentityToken, InvalidIdentityToken))
+        if self._attempts is not None and is_worthless and progress.known_operation.access is Access.ANONYMOUS:
+            source, now = progress.origin.source_ip, self._service.clock.now()
+            self._attempts.note(source, _TOKENS, now, is_known=True)
+        return self._fault(progress, error)
 
     def _refuse(self, progress: _Progress, failure: BaseException) -> Answer:
         """Record a refusal and answer it; if it cannot be recorded, that is the answer."""

@@ -13,6 +13,7 @@ from strongroom.authn.web_identity import (
     Claimed,
     Provider,
     WebIdentity,
+    claimed_subject,
     condition_keys,
     no_provider,
     provider_url,
@@ -56,6 +57,16 @@ def test_a_token_tells_its_issuer_key_and_algorithm_before_it_is_verified():
 
 def test_a_token_without_key_id_is_readable():
     assert read_unverified(ISSUER.token(headers={"kid": None})).key_id is None
+
+
+@pytest.mark.parametrize(("sub", "subject"), [(SUBJECT, SUBJECT), (None, ""), (17, "")])
+def test_a_token_tells_its_subject_before_it_is_verified(sub: Any, subject: str):
+    assert claimed_subject(ISSUER.token(sub=sub)) == subject
+
+
+def test_what_is_no_token_has_no_subject():
+    with pytest.raises(InvalidIdentityToken):
+        claimed_subject("no.token.")
 
 
 @pytest.mark.parametrize("issuer", ["https://a.example", "http://a.example", "https://" + "a" * 255])

@@ -382,3 +382,33 @@ def test_a_list_of_sensitive_texts_is_not_shown():
 def test_what_is_not_a_message_is_a_programming_error():
     with pytest.raises(TypeError, match="is not a message"):
         constraints.check(object())
+
+
+# Patterns are Java's
+
+
+class Named(Request, kw_only=True):
+    name: Annotated[str, limits(pattern=r"[\w+=,.@-]*")] | None = None
+    tag: Annotated[str, limits(pattern=r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*")] | None = None
+
+
+@pytest.mark.parametrize("name", ["work_1+=,.@-", ""])
+def test_word_characters_are_those_of_ascii(name):
+    constraints.check(Named(name=name))
+
+
+@pytest.mark.parametrize("name", ["wörk", "٣", "a b"])
+def test_word_characters_of_other_scripts_are_none(name):
+    with pytest.raises(ValidationException, match="at 'name' failed"):
+        constraints.check(Named(name=name))
+
+
+@pytest.mark.parametrize("tag", ["Größe Ⅷ", "東京\u3000٣", "a_b.c:d/e=f+g-h@i", "\u00a0"])
+def test_letters_numbers_and_spaces_of_unicode_are_those_of_every_script(tag):
+    constraints.check(Named(tag=tag))
+
+
+@pytest.mark.parametrize("tag", ["a\tb", "a\n", "a*b", "😀", "a\u200bb", "$"])
+def test_what_is_neither_letter_nor_number_nor_space_is_refused(tag):
+    with pytest.raises(ValidationException, match="at 'tag' failed"):
+        constraints.check(Named(tag=tag))

@@ -1,5 +1,7 @@
 """How an operation of IAM is declared: every one is signed, and policies are asked before anything is told.
 
+Changes within an account are made one after the other: what an operation has found stays so until it is done.
+
 A request of IAM holds no secret, so the audit record shows all of it. Of an answer it shows what a change
 has made, and nothing of what was only read.
 """
@@ -7,12 +9,14 @@ has made, and nothing of what was only read.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
 from strongroom.companions.base import IAM, Access, CompanionOperation
 from strongroom.companions.call import CompanionCall
+from strongroom.domain import iam_names
 from strongroom.domain.identity import IdentityKind, arn_of
 from strongroom.domain.principal import Principal
 from strongroom.operations.base import Request, Response
@@ -52,7 +56,24 @@ def changes(
     """Return an operation that changes something; without `shown_response` its whole answer is on the record."""
     members = () if result is None else tuple(field.name for field in msgspec.structs.fields(result))
     shown = members if shown_response is None else shown_response
-    return _declared(name, request, result, handler, resource, mutates=True, shown_response=shown)
+
+    def in_turn(call: CompanionCall, request: RequestT) -> Response | None:
+        call.tx.identities.hold(call.account_id)
+        return handler(call, request)
+
+    return _declared(name, request, result, in_turn, resource, mutates=True, shown_response=shown)
+
+
+def creates(
+    name: str,
+    request: type[RequestT],
+    handler: Callable[[CompanionCall, RequestT], Response],
+    *,
+    resource: Resource,
+    result: type[Response],
+) -> CompanionOperation[RequestT]:
+    """Return an operation that makes an entity: its resource is not there yet."""
+    return replace(changes(name, request, handler, resource=resource, result=result), is_about_entity=False)
 
 
 def _declared(
@@ -102,12 +123,16 @@ def the_role(request: Any, account_id: str, _principal: Principal | None) -> str
 
 
 def the_policy(request: Any, _account_id: str, _principal: Principal | None) -> str:
+    """Return the policy that a request names, by an ARN. Raises ValidationException or InvalidInput."""
     arn: str = request.policy_arn
+    iam_names.require_arn(IdentityKind.POLICY, arn)
     return arn
 
 
 def the_provider(request: Any, _account_id: str, _principal: Principal | None) -> str:
+    """Return the provider that a request names, by an ARN. Raises ValidationException or InvalidInput."""
     arn: str = request.provider_arn
+    iam_names.require_arn(IdentityKind.PROVIDER, arn)
     return arn
 
 

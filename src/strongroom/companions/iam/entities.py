@@ -12,7 +12,7 @@ from strongroom.domain import aws_managed_policies, iam_names
 from strongroom.domain import secret as domain
 from strongroom.domain.identity import Group, Identity, IdentityKind, IdentityProvider, ManagedPolicy, Role, User
 from strongroom.domain.principal import last_name
-from strongroom.errors import AccessDeniedException, NoSuchEntity, ValidationException
+from strongroom.errors import AccessDeniedException, ValidationException
 from strongroom.storage.base import Transaction
 
 
@@ -55,7 +55,6 @@ def caller_name(call: CompanionCall) -> str | None:
 
 def get_policy(call: CompanionCall, arn: str) -> ManagedPolicy:
     """Return a policy of the account or one that AWS manages. Raises NoSuchEntity."""
-    iam_names.require_arn(IdentityKind.POLICY, arn)
     found = find_policy(call, arn)
     if found is None:
         raise iam_names.policy_not_found(arn)
@@ -101,18 +100,13 @@ def require_boundary(call: CompanionCall, arn: str) -> None:
 def get_provider(call: CompanionCall, arn: str) -> IdentityProvider:
     found = find_provider(call, arn)
     if found is None:
-        raise provider_not_found(arn)
+        raise iam_names.provider_not_found(arn)
     return found
 
 
 def find_provider(call: CompanionCall, arn: str) -> IdentityProvider | None:
-    iam_names.require_arn(IdentityKind.PROVIDER, arn)
     found = call.tx.identities.find_by_arn(arn)
     return found if isinstance(found, IdentityProvider) and found.account_id == call.account_id else None
-
-
-def provider_not_found(arn: str) -> NoSuchEntity:
-    return iam_names.provider_not_found(arn)
 
 
 def require_name_free(call: CompanionCall, kind: IdentityKind, name: str, *, but: Identity | None = None) -> None:

@@ -10,11 +10,12 @@ Rules:
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from strongroom import ids
 from strongroom.companions.call import CompanionCall
 from strongroom.companions.iam import entities
-from strongroom.companions.iam.declaration import changes, everything, new_entity, reads, the_group, the_user
+from strongroom.companions.iam.declaration import changes, creates, everything, new_entity, reads, the_group, the_user
 from strongroom.companions.iam.paging import page_of, page_of_entities
 from strongroom.companions.iam.shapes import (
     ExistingUserName,
@@ -29,6 +30,7 @@ from strongroom.companions.iam.shapes import (
     User,
     UserRequest,
 )
+from strongroom.companions.targets import condition_keys
 from strongroom.domain import iam_limits, iam_names
 from strongroom.domain import identity as domain
 from strongroom.domain.identity import UNIQUE_ID_PREFIXES, IdentityKind, name_key
@@ -122,7 +124,8 @@ def update_group(call: CompanionCall, request: UpdateGroupRequest) -> None:
     changed = replace(group, name=request.new_group_name or group.name, path=request.new_path or group.path)
     if changed == group:
         return
-    call.authorizer.require("iam:UpdateGroup", changed.arn, as_sent=f"group {changed.name}")
+    keys = partial(condition_keys, "iam:UpdateGroup", request, group)
+    call.authorizer.require("iam:UpdateGroup", changed.arn, as_sent=f"group {changed.name}", keys=keys)
     entities.require_name_free(call, IdentityKind.GROUP, changed.name, but=group)
     call.tx.identities.put(changed)
 
@@ -153,7 +156,7 @@ def remove_user_from_group(call: CompanionCall, request: MembershipRequest) -> N
 
 
 OPERATIONS = (
-    changes(
+    creates(
         "CreateGroup",
         CreateGroupRequest,
         create_group,

@@ -19,7 +19,7 @@ import msgspec
 from strongroom import ids
 from strongroom.companions.call import CompanionCall
 from strongroom.companions.iam import entities, shapes
-from strongroom.companions.iam.declaration import NoMembers, changes, everything, reads, the_provider
+from strongroom.companions.iam.declaration import NoMembers, changes, creates, everything, reads, the_provider
 from strongroom.companions.iam.paging import named_entities
 from strongroom.domain import iam_limits, iam_names, iam_tags
 from strongroom.domain.identity import UNIQUE_ID_PREFIXES, IdentityKind, IdentityProvider, arn_of
@@ -137,7 +137,7 @@ def _new_provider(request: CreateProviderRequest, account_id: str, _principal: P
 
 
 OPERATIONS = (
-    changes(
+    creates(
         "CreateOpenIDConnectProvider",
         CreateProviderRequest,
         create_provider,

@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from strongroom.companions.base import CompanionOperation
@@ -82,6 +83,47 @@ class ListPoliciesResponse(shapes.PageResponse, kw_only=True):
     policy_names: list[str]
 
 
+def put_policy(kind: IdentityKind, call: CompanionCall, request: Any) -> None:
+    holder = _holder(kind, call, request)
+    parse_policy(request.policy_document, kind=PolicyKind.IDENTITY)
+    documents = call.tx.identities.inline_policies(holder) | {request.policy_name: request.policy_document}
+    iam_limits.require_inline_size(kind, holder.name, sum(map(policy_size, documents.values())))
+    call.tx.identities.put_inline_policy(holder, request.policy_name, request.policy_document)
+
+
+def get_policy(kind: IdentityKind, response: type[Response], call: CompanionCall, request: Any) -> Response:
+    holder, document = _find(kind, call, request)
+    members = {_member(kind): holder.name, "policy_name": request.policy_name}
+    return response(**members, policy_document=entities.encoded(document))
+
+
+def delete_policy(kind: IdentityKind, call: CompanionCall, request: Any) -> None:
+    holder, _ = _find(kind, call, request)
+    call.tx.identities.delete_inline_policy(holder, request.policy_name)
+
+
+def list_policies(kind: IdentityKind, call: CompanionCall, request: Any) -> ListPoliciesResponse:
+    present = call.tx.identities.inline_policies(_holder(kind, call, request))
+    found = page_of(call, request, list(present), str)
+    return ListPoliciesResponse(policy_names=found.items, is_truncated=found.is_truncated, marker=found.marker)
+
+
+def _holder(kind: IdentityKind, call: CompanionCall, request: Any) -> Any:
+    return entities.get_named(call, kind, getattr(request, _member(kind)))
+
+
+def _member(kind: IdentityKind) -> str:
+    return f"{kind.value}_name"
+
+
+def _find(kind: IdentityKind, call: CompanionCall, request: Any) -> tuple[Any, str]:
+    holder = _holder(kind, call, request)
+    document = call.tx.identities.inline_policies(holder).get(request.policy_name)
+    if document is None:
+        raise iam_names.inline_policy_not_found(kind, request.policy_name)
+    return holder, document
+
+
 def _operations(
     kind: IdentityKind,
     resource: Resource,
@@ -91,42 +133,12 @@ def _operations(
     response: type[Response],
 ) -> tuple[CompanionOperation[Any], ...]:
     """Return the operations about the inline policies of one kind of holder."""
-    member = f"{kind.value}_name"
-
-    def put_policy(call: CompanionCall, request: Any) -> None:
-        holder = entities.get_named(call, kind, getattr(request, member))
-        parse_policy(request.policy_document, kind=PolicyKind.IDENTITY)
-        documents = call.tx.identities.inline_policies(holder) | {request.policy_name: request.policy_document}
-        iam_limits.require_inline_size(kind, holder.name, sum(map(policy_size, documents.values())))
-        call.tx.identities.put_inline_policy(holder, request.policy_name, request.policy_document)
-
-    def get_policy(call: CompanionCall, request: Any) -> Response:
-        holder, document = _find(call, request)
-        name = request.policy_name
-        return response(**{member: holder.name}, policy_name=name, policy_document=entities.encoded(document))
-
-    def delete_policy(call: CompanionCall, request: Any) -> None:
-        holder, _ = _find(call, request)
-        call.tx.identities.delete_inline_policy(holder, request.policy_name)
-
-    def list_policies(call: CompanionCall, request: Any) -> ListPoliciesResponse:
-        holder = entities.get_named(call, kind, getattr(request, member))
-        found = page_of(call, request, list(call.tx.identities.inline_policies(holder)), str)
-        return ListPoliciesResponse(policy_names=found.items, is_truncated=found.is_truncated, marker=found.marker)
-
-    def _find(call: CompanionCall, request: Any) -> tuple[Any, str]:
-        holder = entities.get_named(call, kind, getattr(request, member))
-        document = call.tx.identities.inline_policies(holder).get(request.policy_name)
-        if document is None:
-            raise iam_names.inline_policy_not_found(kind, request.policy_name)
-        return holder, document
-
-    noun = kind.value.title()
+    noun, listing = kind.value.title(), partial(list_policies, kind)
     return (
-        changes(f"Put{noun}Policy", put_request, put_policy, resource=resource),
-        reads(f"Get{noun}Policy", request, response, get_policy, resource=resource),
-        changes(f"Delete{noun}Policy", request, delete_policy, resource=resource),
-        reads(f"List{noun}Policies", list_request, ListPoliciesResponse, list_policies, resource=resource),
+        changes(f"Put{noun}Policy", put_request, partial(put_policy, kind), resource=resource),
+        reads(f"Get{noun}Policy", request, response, partial(get_policy, kind, response), resource=resource),
+        changes(f"Delete{noun}Policy", request, partial(delete_policy, kind), resource=resource),
+        reads(f"List{noun}Policies", list_request, ListPoliciesResponse, listing, resource=resource),
     )
 
 

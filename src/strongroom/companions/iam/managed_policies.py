@@ -15,7 +15,7 @@ from typing import Annotated
 from strongroom import ids
 from strongroom.companions.call import CompanionCall
 from strongroom.companions.iam import entities, shapes
-from strongroom.companions.iam.declaration import changes, everything, new_entity, reads, the_policy
+from strongroom.companions.iam.declaration import changes, creates, everything, new_entity, reads, the_policy
 from strongroom.companions.iam.paging import Place, named_entities, page, page_of
 from strongroom.companions.iam.shapes import EntityFilter, PolicyScope, PolicyUsage
 from strongroom.domain import aws_managed_policies, iam_limits, iam_names, iam_tags
@@ -198,7 +198,7 @@ def _of(found: list[domain.Identity], kind: type[domain.Identity]) -> Iterator[d
 
 
 OPERATIONS = (
-    changes(
+    creates(
         "CreatePolicy",
         CreatePolicyRequest,
         create_policy,

@@ -21,7 +21,7 @@ from msgspec import structs
 from strongroom import ids, principals
 from strongroom.companions.call import CompanionCall
 from strongroom.companions.iam import entities
-from strongroom.companions.iam.declaration import changes, everything, new_entity, reads, the_role
+from strongroom.companions.iam.declaration import changes, creates, everything, new_entity, reads, the_role
 from strongroom.companions.iam.paging import page_of_entities
 from strongroom.companions.iam.shapes import (
     Arn,
@@ -202,7 +202,7 @@ def _renamed(named: Any, names: Mapping[str, str]) -> Any:
 
 
 OPERATIONS = (
-    changes(
+    creates(
         "CreateRole",
         CreateRoleRequest,
         create_role,

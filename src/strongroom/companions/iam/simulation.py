@@ -2,6 +2,8 @@
 
 Rules:
 - Each pair of an action and a resource is decided on its own, and told as one result (recorded).
+- The caller is never the root, to whom policies are nothing: who simulates a custom policy and names no user
+  simulates one without name.
 - Without a resource policy a resource counts as the caller's own, wherever it is (recorded of S3, whose ARNs
   name no account). With one, its ARN must name its account, and the caller must be known (documented).
 - The policies of a principal are its own, those of its groups, and those in the request; a boundary in the
@@ -35,7 +37,8 @@ from strongroom.companions.iam.simulation_shapes import (
     Simulation,
 )
 from strongroom.companions.targets import find_target
-from strongroom.domain.identity import Group, Identity, Role, User
+from strongroom.domain import iam_names
+from strongroom.domain.identity import Group, Identity, IdentityKind, Role, User, arn_of
 from strongroom.domain.principal import Principal, last_name
 from strongroom.errors import (
     InvalidInput,
@@ -53,6 +56,7 @@ from strongroom.policy.stored import parse_stored
 POLICY_TYPE: Final = "IAM Policy"
 ALLOWED, EXPLICIT_DENY, IMPLICIT_DENY = "allowed", "explicitDeny", "implicitDeny"
 
+_USER: Final = re.compile(r"arn:aws:iam::[0-9]{12}:user/.+")
 _ACTION: Final = re.compile(r"[A-Za-z0-9-]+:[A-Za-z0-9]+")
 _ARN_PARTS: Final = 6
 _ACCOUNT_PART: Final = 4
@@ -70,7 +74,7 @@ class Question:
 
 def simulate_principal_policy(call: CompanionCall, request: SimulatePrincipalRequest) -> SimulateResponse:
     source = _get_source(call, request.policy_source_arn)
-    caller_arn = request.caller_arn or (source.arn if isinstance(source, User) else None)
+    caller_arn = _given_caller(request) or (source.arn if isinstance(source, User) else None)
     boundary = _boundary_of(call, source)
     policies = Policies(
         identity=(*_policies_of(call, source), *_parsed(request.policy_input_list, "PolicyInputList")),
@@ -92,9 +96,10 @@ def simulate_custom_policy(call: CompanionCall, request: SimulateCustomRequest) 
         resource=_resource_policies(request),
         boundary=_given_boundary(request),
     )
+    caller_arn = _given_caller(request)
     question = Question(
-        caller_arn=request.caller_arn or call.principal.identity_arn,
-        caller_account=_caller_account(request, request.caller_arn),
+        caller_arn=caller_arn or arn_of(IdentityKind.USER, call.account_id, "/", "simulated"),
+        caller_account=_caller_account(request, caller_arn),
         policies=policies,
         keys=_with_entries({}, request.context_entries),
     )
@@ -231,12 +236,18 @@ def _given_boundary(request: Simulation) -> Policy | None:
     return boundaries[0] if boundaries else None
 
 
+def _given_caller(request: Simulation) -> str | None:
+    if request.caller_arn is not None and _USER.fullmatch(request.caller_arn) is None:
+        raise InvalidInput("CallerArn must be the ARN of a user.")
+    return request.caller_arn
+
+
 def _caller_account(request: Simulation, caller_arn: str | None) -> str | None:
     if request.resource_policy is None:
         return None
-    if caller_arn is None or (account_id := _account_of(caller_arn)) == "":
-        raise InvalidInput("A resource policy is simulated for a caller: CallerArn must be the ARN of a user.")
-    return account_id
+    if caller_arn is None:
+        raise InvalidInput("A resource policy is simulated for a caller, whom CallerArn names.")
+    return _account_of(caller_arn)
 
 
 def _keys_of(source: User | Group | Role) -> dict[str, str | list[str]]:
@@ -271,6 +282,7 @@ def _with_entries(
 
 def _the_source(request: Any, _account_id: str, _principal: Principal | None) -> str:
     arn: str = request.policy_source_arn
+    iam_names.require_holder_arn(arn)
     return arn
 
 

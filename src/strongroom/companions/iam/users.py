@@ -11,11 +11,12 @@ Rules:
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from strongroom import ids
 from strongroom.companions.call import CompanionCall
 from strongroom.companions.iam import entities
-from strongroom.companions.iam.declaration import changes, everything, new_entity, reads, the_user
+from strongroom.companions.iam.declaration import changes, creates, everything, new_entity, reads, the_user
 from strongroom.companions.iam.paging import page_of_entities
 from strongroom.companions.iam.shapes import (
     Arn,
@@ -31,6 +32,7 @@ from strongroom.companions.iam.shapes import (
     UserRequest,
     domain_tags,
 )
+from strongroom.companions.targets import condition_keys
 from strongroom.domain import iam_limits, iam_names, iam_tags
 from strongroom.domain import identity as domain
 from strongroom.domain.identity import UNIQUE_ID_PREFIXES, IdentityKind
@@ -106,7 +108,8 @@ def update_user(call: CompanionCall, request: UpdateUserRequest) -> None:
     changed = replace(user, name=request.new_user_name or user.name, path=request.new_path or user.path)
     if changed == user:
         return
-    call.authorizer.require("iam:UpdateUser", changed.arn, as_sent=f"user {changed.name}")
+    keys = partial(condition_keys, "iam:UpdateUser", request, user)
+    call.authorizer.require("iam:UpdateUser", changed.arn, as_sent=f"user {changed.name}", keys=keys)
     entities.require_name_free(call, IdentityKind.USER, changed.name, but=user)
     call.tx.identities.put(changed)
     call.tx.identities.rename_principal(user.unique_id, changed.arn)
@@ -127,7 +130,7 @@ def delete_user(call: CompanionCall, request: UserRequest) -> None:
 
 
 OPERATIONS = (
-    changes(
+    creates(
         "CreateUser",
         CreateUserRequest,
         create_user,

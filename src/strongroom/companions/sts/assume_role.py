@@ -5,16 +5,16 @@
 - Roots assume no roles (recorded text).
 - A role's session that assumes another role is a chain: an hour at most, and tags and source identity are
   handed down.
-- MFA and contexts of other providers are not offered, and refused where they are given.
+- A second factor, contexts of other providers and a least size of tokens are refused (`not_offered`).
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from strongroom.companions.base import STS, Access, CompanionOperation
 from strongroom.companions.call import CompanionCall
-from strongroom.companions.sts import multi_factor, role_sessions
+from strongroom.companions.sts import not_offered, role_sessions
 from strongroom.companions.sts.role_sessions import Asked
 from strongroom.companions.sts.shapes import (
     Arn,
@@ -30,6 +30,7 @@ from strongroom.companions.sts.shapes import (
     TagKeys,
     Tags,
     TokenCode,
+    TokenSize,
     domain_tags,
     texts_of,
     wire_credentials,
@@ -38,8 +39,11 @@ from strongroom.domain.identity import Role
 from strongroom.domain.principal import Principal, Session
 from strongroom.domain.session_limits import plan_source_identity, role_session_seconds
 from strongroom.domain.session_tags import plan_tags
-from strongroom.errors import AccessDeniedException, ValidationException
+from strongroom.errors import AccessDeniedException
 from strongroom.operations.base import REQUIRED, Request, Response, limits
+from strongroom.policy.evaluate import because
+
+ACTION: Final = "sts:AssumeRole"
 
 
 class AssumeRoleRequest(Request, kw_only=True):
@@ -55,6 +59,7 @@ class AssumeRoleRequest(Request, kw_only=True):
     token_code: TokenCode | None = None
     source_identity: SourceIdentity | None = None
     provided_contexts: Annotated[list[ProvidedContext], limits(1, 5)] | None = None
+    minimum_session_token_size: TokenSize | None = None
 
 
 class AssumeRoleResponse(Response, kw_only=True):
@@ -65,7 +70,10 @@ class AssumeRoleResponse(Response, kw_only=True):
 
 
 def assume_role(call: CompanionCall, request: AssumeRoleRequest) -> AssumeRoleResponse:
-    _require_offered(request)
+    not_offered.refuse_second_factor(request.serial_number, request.token_code)
+    not_offered.refuse(
+        ProvidedContexts=request.provided_contexts, MinimumSessionTokenSize=request.minimum_session_token_size
+    )
     role_sessions.account_of(request.role_arn)
     caller = call.principal
     if caller.is_root:
@@ -110,25 +118,20 @@ def _require_assumable(call: CompanionCall, role_arn: str, asked: Asked) -> Role
         AccessDeniedException: there is none, or the caller may not.
     """
     role = role_sessions.find_role(call.tx, role_arn)
-    for action in asked.actions("sts:AssumeRole"):
-        if role is None or not _is_allowed(call, action, role, asked):
-            raise AccessDeniedException(
-                f"User: {call.principal.arn} is not authorized to perform: {action} on resource: {role_arn}"
-            )
     if role is None:
-        raise LookupError("a role that is not there is refused above")
+        raise _denied(call, ACTION, role_arn)
+    trust = role_sessions.trust_of(role)
+    for action in asked.actions(ACTION):
+        decision = call.authorizer.decide(action, role.arn, resource=(trust,), union=False, keys=asked.keys)
+        if not decision.allowed:
+            raise because(_denied(call, action, role_arn), decision)
     return role
 
 
-def _is_allowed(call: CompanionCall, action: str, role: Role, asked: Asked) -> bool:
-    trust = role_sessions.trust_of(role)
-    return call.authorizer.decide(action, role.arn, resource=(trust,), union=False, keys=asked.keys).allowed
-
-
-def _require_offered(request: AssumeRoleRequest) -> None:
-    multi_factor.require_none(request.serial_number, request.token_code)
-    if request.provided_contexts is not None:
-        raise ValidationException("ProvidedContexts is not offered by this server.")
+def _denied(call: CompanionCall, action: str, role_arn: str) -> AccessDeniedException:
+    return AccessDeniedException(
+        f"User: {call.principal.arn} is not authorized to perform: {action} on resource: {role_arn}"
+    )
 
 
 OPERATION = CompanionOperation(

@@ -7,12 +7,12 @@
 - Tags and source identity come from the token's claims (`token_claims`).
 - The token is never recorded. Once it is verified the record names whom it is about (CloudTrail's
   WebIdentityUser); before that it proves nothing.
-- ProviderId is for issuers that speak OAuth 2.0 only, of which there are none here (text ours).
+- ProviderId is for issuers that speak OAuth 2.0 only, of which there are none here (`not_offered`).
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from strongroom.authn.web_identity import (
     MAX_TOKEN_CHARACTERS,
@@ -28,7 +28,7 @@ from strongroom.authn.web_identity import (
 from strongroom.authorization import environment_keys
 from strongroom.companions.base import STS, Access, CompanionOperation
 from strongroom.companions.call import CompanionCall, KeysWantedError
-from strongroom.companions.sts import role_sessions, token_claims
+from strongroom.companions.sts import not_offered, role_sessions, token_claims
 from strongroom.companions.sts.role_sessions import Asked
 from strongroom.companions.sts.shapes import (
     Arn,
@@ -38,17 +38,21 @@ from strongroom.companions.sts.shapes import (
     RoleSeconds,
     SessionName,
     SessionPolicy,
+    TokenSize,
     texts_of,
     wire_credentials,
 )
 from strongroom.domain.identity import IdentityKind, Role
 from strongroom.domain.session_limits import role_session_seconds
-from strongroom.errors import AccessDeniedException, ValidationException
+from strongroom.errors import AccessDeniedException
 from strongroom.operations.base import REQUIRED, Request, Response, limits
 from strongroom.policy.access_request import AccessRequest
 from strongroom.policy.callers import CallerNames
 from strongroom.policy.conditions import Context
 from strongroom.policy.decision import Policies, decide
+from strongroom.policy.evaluate import Decision, because
+
+ACTION: Final = "sts:AssumeRoleWithWebIdentity"
 
 
 class AssumeRoleWithWebIdentityRequest(Request, kw_only=True):
@@ -59,6 +63,7 @@ class AssumeRoleWithWebIdentityRequest(Request, kw_only=True):
     policy_arns: PolicyArns | None = None
     policy: SessionPolicy | None = None
     duration_seconds: RoleSeconds | None = None
+    minimum_session_token_size: TokenSize | None = None
 
 
 class AssumeRoleWithWebIdentityResponse(Response, kw_only=True):
@@ -74,8 +79,7 @@ class AssumeRoleWithWebIdentityResponse(Response, kw_only=True):
 def assume_role_with_web_identity(
     call: CompanionCall, request: AssumeRoleWithWebIdentityRequest
 ) -> AssumeRoleWithWebIdentityResponse:
-    if request.provider_id is not None:
-        raise ValidationException("ProviderId is not offered by this server: it must not be given for OpenID Connect.")
+    not_offered.refuse(ProviderId=request.provider_id, MinimumSessionTokenSize=request.minimum_session_token_size)
     identity = _prove(call, role_sessions.account_of(request.role_arn), request.web_identity_token)
     call.record_as(_recorded(identity))
     asked = Asked(
@@ -124,15 +128,20 @@ def _require_assumable(call: CompanionCall, role_arn: str, asked: Asked, identit
         AccessDeniedException: there is none, or it does not.
     """
     role = role_sessions.find_role(call.tx, role_arn)
-    for action in asked.actions("sts:AssumeRoleWithWebIdentity"):
-        if role is None or not _is_allowed(call, action, role, asked, identity):
-            raise AccessDeniedException(f"Not authorized to perform {action}")
     if role is None:
-        raise LookupError("a role that is not there is refused above")
+        raise _denied(ACTION)
+    for action in asked.actions(ACTION):
+        decision = _decide(call, action, role, asked, identity)
+        if not decision.allowed:
+            raise because(_denied(action), decision)
     return role
 
 
-def _is_allowed(call: CompanionCall, action: str, role: Role, asked: Asked, identity: WebIdentity) -> bool:
+def _denied(action: str) -> AccessDeniedException:
+    return AccessDeniedException(f"Not authorized to perform {action}")
+
+
+def _decide(call: CompanionCall, action: str, role: Role, asked: Asked, identity: WebIdentity) -> Decision:
     keys = {
         **condition_keys(identity),
         **environment_keys(call.origin, call.region, call.now),
@@ -141,7 +150,7 @@ def _is_allowed(call: CompanionCall, action: str, role: Role, asked: Asked, iden
     }
     caller = CallerNames(account_id="", arn="", federated_provider=identity.provider_arn)
     policies = Policies(resource=(role_sessions.trust_of(role),))
-    return decide(AccessRequest(caller, action, role.arn, Context(keys)), policies, union=False).allowed
+    return decide(AccessRequest(caller, action, role.arn, Context(keys)), policies, union=False)
 
 
 def _recorded(identity: WebIdentity) -> dict[str, Any]:

@@ -11,8 +11,15 @@ from datetime import timedelta
 
 from strongroom.companions.base import STS, Access, CompanionOperation
 from strongroom.companions.call import CompanionCall
-from strongroom.companions.sts import multi_factor
-from strongroom.companions.sts.shapes import Credentials, OwnSeconds, SerialNumber, TokenCode, wire_credentials
+from strongroom.companions.sts import not_offered
+from strongroom.companions.sts.shapes import (
+    Credentials,
+    OwnSeconds,
+    SerialNumber,
+    TokenCode,
+    TokenSize,
+    wire_credentials,
+)
 from strongroom.domain.principal import Session
 from strongroom.domain.session_limits import own_session_seconds
 from strongroom.errors import AccessDeniedException
@@ -24,6 +31,7 @@ class GetSessionTokenRequest(Request, kw_only=True):
     duration_seconds: OwnSeconds | None = None
     serial_number: SerialNumber | None = None
     token_code: TokenCode | None = None
+    minimum_session_token_size: TokenSize | None = None
 
 
 class GetSessionTokenResponse(Response, kw_only=True):
@@ -31,7 +39,8 @@ class GetSessionTokenResponse(Response, kw_only=True):
 
 
 def get_session_token(call: CompanionCall, request: GetSessionTokenRequest) -> GetSessionTokenResponse:
-    multi_factor.require_none(request.serial_number, request.token_code)
+    not_offered.refuse_second_factor(request.serial_number, request.token_code)
+    not_offered.refuse(MinimumSessionTokenSize=request.minimum_session_token_size)
     caller = call.principal
     if caller.session is not None:
         raise AccessDeniedException("Cannot call GetSessionToken with session credentials")

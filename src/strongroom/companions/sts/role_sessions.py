@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -41,7 +41,7 @@ class Asked:
     """What a session is asked to be, whoever asks."""
 
     name: str
-    tags: SessionTags = field(default_factory=SessionTags)
+    tags: SessionTags
     source_identity: str | None = None
     policy: str | None = None
     policy_arns: Sequence[str] = ()

@@ -33,6 +33,7 @@ SessionPolicy: TypeAlias = Annotated[
 ]
 RoleSeconds: TypeAlias = Annotated[int, limits(MIN_SECONDS, MAX_ROLE_SECONDS)]
 OwnSeconds: TypeAlias = Annotated[int, limits(MIN_SECONDS, MAX_OWN_SECONDS)]
+TokenSize: TypeAlias = Annotated[int, limits(0, 4_096)]
 SerialNumber: TypeAlias = Annotated[str, limits(9, 256, pattern=r"[\w+=/:,.@-]*")]
 TokenCode: TypeAlias = Annotated[str, limits(6, 6, pattern=r"[\d]*")]
 

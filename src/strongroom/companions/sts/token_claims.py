@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from strongroom.domain.secret import Tag
-from strongroom.domain.session_limits import plan_source_identity
 from strongroom.domain.session_tags import MAX_SESSION_TAGS, SessionTags, is_sound, plan_tags
 from strongroom.errors import InvalidIdentityToken
 
@@ -50,14 +49,13 @@ def source_identity(claims: Mapping[str, Any]) -> str | None:
 
     Raises:
         InvalidIdentityToken: the claim is no text that one could be.
-        ValidationException: its prefix is reserved.
     """
     asked = claims.get(SOURCE_IDENTITY_CLAIM)
     if asked is None:
         return None
     if not isinstance(asked, str) or _SOURCE_IDENTITY.fullmatch(asked) is None:
         raise _malformed(SOURCE_IDENTITY_CLAIM)
-    return plan_source_identity(asked, None)
+    return asked
 
 
 def _single(value: Any) -> str:

@@ -1,6 +1,10 @@
 -- fragment identity_columns --
 unique_id, account_id, kind, name_key, path, arn, boundary_arn, body
 
+-- hold_identities --
+-- Writers take turns where there is one of them; other databases override this
+SELECT account_id FROM accounts WHERE account_id = :account_id
+
 -- find_identity --
 SELECT kind, body FROM identities WHERE account_id = :account_id AND kind = :kind AND name_key = :name_key
 

@@ -12,6 +12,11 @@ SELECT {secret_columns} FROM secrets WHERE account_id = :account_id AND region =
 -- find_secret_by_arn for update --
 SELECT {secret_columns} FROM secrets WHERE arn = :arn AND account_id = :account_id AND region = :region FOR UPDATE
 
+-- hold_identities --
+-- A row is a whole identity, and entities refer to each other: changes within an account are made one after the
+-- other. What merely refers to the account, as a new secret does, need not wait
+SELECT account_id FROM accounts WHERE account_id = :account_id FOR NO KEY UPDATE
+
 -- claim_oldest_jobs --
 -- As in jobs.sql; workers on other nodes pass over the rows this one is taking. Materialized, because a subquery
 -- with LIMIT may be run more than once, and then claims more
@@ -44,8 +49,14 @@ CAST(:scheduled AS BIGINT)
 CAST(pg_current_snapshot() AS TEXT) || ' ' || CAST(pg_postmaster_start_time() AS TEXT)
 
 -- bring_access_keys --
--- Access keys by id, each with the snapshot it was read in
-SELECT {mark}, given.text, {access_key_columns} FROM {given} LEFT JOIN access_keys ON access_key_id = given.text
+-- Access keys by id with what decides for their users, each with the snapshot it was read in
+SELECT {mark}, given.text, {access_key_columns}, grants.* FROM {given}
+LEFT JOIN access_keys ON access_key_id = given.text
+LEFT JOIN LATERAL (
+  SELECT kind, body, {granted},
+  (SELECT document FROM policy_versions WHERE policy_arn = boundary_arn AND is_default = 1)
+  FROM identities WHERE arn = access_keys.principal_arn
+) AS grants ON TRUE
 
 -- bring_versions --
 -- Secrets by name with what `find_secret` brings, each with the version that is wanted by id or by label
