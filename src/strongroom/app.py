@@ -10,6 +10,7 @@ import logging
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from strongroom import ids
@@ -27,7 +28,7 @@ from strongroom.authn.sigv4 import Verifier
 from strongroom.clock import Clock, SystemClock
 from strongroom.companions.base import IAM, STS
 from strongroom.companions.door import CompanionService
-from strongroom.config import Config
+from strongroom.config import Config, metrics_token
 from strongroom.crypto.keyring import Keyring, open_keyring
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.root_key import FileRootKey
@@ -49,7 +50,7 @@ from strongroom.wire.edge import Edge, Forwarder, Probes
 from strongroom.wire.exchange import HttpRequest, Outcome
 from strongroom.wire.origins import Origins
 from strongroom.wire.query_core import QueryCore
-from strongroom.workers import purge, replicate
+from strongroom.workers import census, purge, replicate
 from strongroom.workers.runner import Runner
 from strongroom.workers.trail_keeper import TrailKeeper
 
@@ -130,12 +131,15 @@ def open_node(
 def _assemble(
     config: Config, storage: Storage, worker: int, forwarder: Forwarder | None, clock: Clock, entropy: Entropy
 ) -> Node:
-    metrics, name = Metrics(), node_id(config, entropy)
+    name = node_id(config, entropy)
+    metrics = Metrics.shared(config.metrics_dir, worker) if config.is_measured else Metrics()
     keyring = load_keyring(config, storage, clock, entropy)
     trail = open_trail(config, keyring, f"trail-{worker}", clock.now(), entropy, metrics=metrics)
     storage.attach_journal(trail.append, metrics)
     vault = Vault(keyring, entropy, metrics)
-    runner = Runner(storage, purge.handlers() | replicate.handlers(vault), clock, metrics, owner=f"{name}/{worker}")
+    handlers = purge.handlers() | replicate.handlers(vault)
+    count = partial(census.take, storage, metrics, handlers)
+    runner = Runner(storage, handlers, clock, metrics, owner=f"{name}/{worker}", census=count)
     service = Service(
         storage=storage,
         around=_surroundings(config, keyring, vault, trail, entropy, metrics),
@@ -251,7 +255,11 @@ def _open_edge(
 
     origins = Origins(service.entropy, config.trusted_proxies)
     core = RequestCore(service, own, callers.find, origins=origins, companions=begin_companion, threads=threads)
-    probes = Probes(lambda: _unready(service.storage, forwarder), service.metrics if config.metrics else None)
+    probes = Probes(
+        lambda: _unready(service.storage, forwarder),
+        service.metrics if config.are_metrics_on_port else None,
+        metrics_token(config),
+    )
     return Edge(core, probes, service.entropy, forwarder=forwarder)
 
 

@@ -29,6 +29,7 @@ DEFAULT_PORT: Final = 4584
 _ACCOUNT_ID: Final = re.compile(r"\d{12}")
 _REGION: Final = re.compile(r"[a-z0-9-]{1,64}")
 _ACCESS_KEY_ID: Final = re.compile(r"[A-Za-z0-9]{16,128}")
+_ADDRESS: Final = re.compile(r"(?:[^:\[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}")
 _MIN_SECRET_LENGTH: Final = 16
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
@@ -86,6 +87,12 @@ class Config:
         None, "PEM file of authorities that identity providers' certificates may name."
     )
     metrics: bool = _setting(False, "Serve counters at /metrics, to anyone who reaches the port.")  # noqa: FBT003
+    metrics_token_file: Path | None = _setting(
+        None, "File of a token of 16 characters or more: /metrics is for who sends it as a bearer."
+    )
+    metrics_listen: str | None = _setting(
+        None, "host:port where /metrics is served too; with it a token opens only this listener, unless metrics is set."
+    )
     log_level: str = _setting("info", "Least important messages to log: debug, info, warning or error.")
     shutdown_grace_seconds: int = _setting(30, "How long a stopping server waits for requests under way.")
 
@@ -100,6 +107,27 @@ class Config:
     @property
     def audit_dir(self) -> Path:
         return self.data_dir / "audit"
+
+    @property
+    def metrics_dir(self) -> Path:
+        return self.data_dir / "metrics"
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether anyone may ask for /metrics."""
+        return self.metrics or self.metrics_token_file is not None or self.metrics_listen is not None
+
+    @property
+    def are_metrics_on_port(self) -> bool:
+        return self.metrics or (self.metrics_token_file is not None and self.metrics_listen is None)
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Return where /metrics has a listener of its own, if anywhere."""
+        if self.metrics_listen is None:
+            return None
+        host, _, port = self.metrics_listen.rpartition(":")
+        return host.strip("[]"), int(port)
 
     @property
     def credentials_path(self) -> Path:
@@ -316,6 +344,28 @@ def _rules_of_access(config: Config) -> tuple[_Rule, ...]:
             f"at least {_MIN_SECRET_LENGTH} characters",
         ),
     )
+
+
+def metrics_token(config: Config) -> bytes | None:
+    """Return the token that /metrics asks for, if it does.
+
+    Raises:
+        OperatorError: the file cannot be read or has no good token; the listener's address is malformed, or is
+            for others than this machine, without a token.
+    """
+    if config.metrics_listen is not None and not _ADDRESS.fullmatch(config.metrics_listen):
+        raise _unusable("metrics_listen", "an address is host:port, such as 127.0.0.1:9464 or [::1]:9464")
+    if config.metrics_token_file is None:
+        if config.metrics_address is not None and not is_loopback(config.metrics_address[0]):
+            raise _unusable("metrics_listen", "beyond loopback, /metrics needs a metrics_token_file")
+        return None
+    try:
+        token = config.metrics_token_file.read_bytes().strip()
+    except OSError as error:
+        raise _unusable("metrics_token_file", str(error)) from error
+    if len(token) < _MIN_SECRET_LENGTH:
+        raise _unusable("metrics_token_file", f"a token has at least {_MIN_SECRET_LENGTH} characters")
+    return token
 
 
 def require_safe_listener(config: Config) -> None:

@@ -32,7 +32,7 @@ def verify_trails(
 ) -> None:
     """Prove that no record was changed, dropped, moved or cut off. Status 2 if one was."""
     config = existing_deployment(config_file, data_dir, database)
-    verdicts = dict(_verify_all(config))
+    verdicts = dict(verify_all(config))
     if as_json:
         typer.echo(msgspec.json.encode([_as_json(path, verdict) for path, verdict in verdicts.items()]).decode())
     else:
@@ -67,7 +67,7 @@ def tail(
         time.sleep(FOLLOW_SECONDS)
 
 
-def _verify_all(config: Config) -> Iterator[tuple[Path, Verdict]]:
+def verify_all(config: Config) -> Iterator[tuple[Path, Verdict]]:
     node = find_node_id(config)
     storage = open_storage(config)
     try:

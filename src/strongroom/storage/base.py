@@ -115,6 +115,27 @@ class TrailHead:
     mac: str
 
 
+@dataclass(frozen=True, slots=True)
+class JobGroup:
+    """Jobs of one kind that are waiting, due or failing, and the earliest instant of them."""
+
+    kind: str
+    state: str
+    count: int
+    oldest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What there is, counted."""
+
+    live: int
+    scheduled: int
+    jobs: Sequence[JobGroup]
+    newest_term: datetime | None
+    oldest_access_key: datetime | None
+
+
 class Identities(Protocol):
     """The verbs about users, groups, roles, managed policies and identity providers; the kind says which is found."""
 
@@ -260,6 +281,8 @@ class Transaction(Protocol):
     def release_jobs(self, owner: str) -> None: ...
     def delete_job(self, kind: str, subject: str) -> None: ...
     def list_jobs(self) -> list[Job]: ...
+
+    def census(self, now: datetime) -> Census: ...
 
     def insert_tombstone(self, tombstone: Tombstone) -> None: ...
     def find_tombstone(self, arn: str) -> Tombstone | None: ...

@@ -13,6 +13,7 @@ Rules:
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any, Final, Protocol
@@ -176,7 +177,7 @@ class QueryCore:
         return self._succeeded(progress, response)
 
     def _succeeded(self, progress: _Progress, response: Response | None) -> Answer:
-        self._count(progress, "Success")
+        self._count(progress, "Success", "success")
         return progress.speech.answer(response)
 
     def _failed(self, progress: _Progress, error: BaseException) -> Answer:
@@ -210,12 +211,12 @@ class QueryCore:
         return self._fault(progress, error)
 
     def _fault(self, progress: _Progress, error: ServiceError) -> Answer:
-        self._count(progress, error.code)
+        self._count(progress, error.code, faults.outcome_of(error))
         return progress.speech.fault(error)
 
-    def _count(self, progress: _Progress, code: str) -> None:
+    def _count(self, progress: _Progress, code: str, outcome: str) -> None:
         operation = "Unknown" if progress.operation is None else progress.operation.name
-        self._service.metrics.increment("requests_total", f'operation="{operation}",code="{code}"')
+        self._service.metrics.observe(operation, code, outcome, time.perf_counter() - progress.began)
 
 
 class XmlSpeech:
@@ -249,6 +250,7 @@ class _Progress(msgspec.Struct):
     name: str = "Unknown"
     verified: Verified[CallerKey] | None = None
     has_waited: bool = False
+    began: float = msgspec.field(default_factory=time.perf_counter)
 
     @property
     def known_operation(self) -> CompanionOperation[Any]:
