@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +45,7 @@ from strongroom.service import Service
 from strongroom.storage.base import Storage, StorageError, Transaction
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.throttle import Throttle
+from strongroom.tracing import open_tracing
 from strongroom.wire.container_credentials import ContainerCredentials
 from strongroom.wire.core import CONTENT_TYPE, SERVICE_NAME, RequestCore
 from strongroom.wire.edge import Edge, Forwarder, Probes
@@ -90,6 +92,8 @@ class Node:
             self.threads.shutdown(wait=True)
         self.runner.stop()
         self.keeper.stop()
+        if self.service.tracing is not None:
+            self.service.tracing.close()
         self.storage.close()
         self.trail.close()
 
@@ -146,6 +150,7 @@ def _assemble(
         clock=clock,
         throttle=Throttle(AWS_RATES, config.known_regions) if config.quotas_requests == "aws" else None,
         on_change=runner.wake,
+        tracing=open_tracing(os.environ),
     )
     access_keys = AccessKeys(storage, keyring, entropy, service.recall)
     companions = open_companions(config, storage, keyring, access_keys, trail, clock, entropy)

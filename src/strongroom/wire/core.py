@@ -244,7 +244,7 @@ class RequestCore:
 
     def _count(self, progress: _Progress, code: str, outcome: str) -> None:
         operation = "Unknown" if progress.operation is None else progress.operation.name
-        self._service.metrics.observe(operation, code, outcome, time.perf_counter() - progress.began)
+        self._service.answered(operation, code, outcome, progress.began)
 
 
 class _Progress(msgspec.Struct):

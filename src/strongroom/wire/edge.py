@@ -35,6 +35,7 @@ CLOSE: Final = (b"Connection", b"close")
 """The header of an answer that is the last on its connection."""
 
 READINESS: Final = "/readyz"
+METRICS: Final = "/metrics"
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,10 @@ class Probes:
     metrics: Metrics | None = None
     metrics_token: bytes | None = None
 
+    def takes_time(self, path: str) -> bool:
+        """Tell whether an answer is not for the loop: it asks the database, or adds up all processes' numbers."""
+        return path == READINESS or (path == METRICS and self.metrics is not None)
+
     def answer(self, path: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer | None:
         match path:
             case "/healthz":
@@ -83,9 +88,7 @@ class Probes:
                 return _json(503, {"status": "not ready", "reason": reason})
             case "/version":
                 return _json(200, {"name": "strongroom", "version": __version__})
-            case "/metrics":
-                return self.measured(headers)
-        return None
+        return self.measured(headers) if path == METRICS else None
 
     def measured(self, headers: Sequence[tuple[bytes, bytes]]) -> Answer | None:
         """Return the numbers, for who may see them."""
@@ -121,8 +124,8 @@ class Edge:
         try:
             if request.method == "GET":
                 path = request.raw_path.decode("latin-1")
-                if path == READINESS:  # it asks the database, which may take its time
-                    self._deliver(asyncio.to_thread(self._probes.answer, path), client)
+                if self._probes.takes_time(path):
+                    self._deliver(asyncio.to_thread(self._probes.answer, path, request.headers), client)
                     return None
                 if (told := self._probes.answer(path, request.headers)) is not None:
                     return told

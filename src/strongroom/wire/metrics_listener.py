@@ -11,7 +11,7 @@ import contextlib
 from typing import Final
 
 from strongroom.errors import OperatorError
-from strongroom.wire.edge import Probes
+from strongroom.wire.edge import METRICS, Probes
 from strongroom.wire.exchange import Answer
 
 REQUEST_SECONDS: Final = 5.0
@@ -58,7 +58,7 @@ class MetricsListener:
         method, _, rest = request_line.partition(b" ")
         path = rest.partition(b" ")[0].decode("latin-1")
         headers = [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
-        told = self._probes.measured(headers) if (method, path) == (b"GET", "/metrics") else None
+        told = self._probes.measured(headers) if (method, path) == (b"GET", METRICS) else None
         return told or Answer(404, [], b"")
 
 
