@@ -10,14 +10,16 @@ import logging
 import os
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from strongroom import ids
 from strongroom.attempt import Surroundings
+from strongroom.audit.notes import SIGNING_LABEL, Signer
 from strongroom.audit.record import Origin, service_event
-from strongroom.audit.trail import Trail
+from strongroom.audit.rotation import Rotation, continue_trail
+from strongroom.audit.trail import Durability, Trail
 from strongroom.authn.access_keys import AccessKeys
 from strongroom.authn.callers import Callers
 from strongroom.authn.failed_attempts import FailedAttempts, Prover
@@ -27,7 +29,7 @@ from strongroom.authn.presigned import MAX_AGE
 from strongroom.authn.sessions import SessionTokens
 from strongroom.authn.sigv4 import Verifier
 from strongroom.clock import Clock, SystemClock
-from strongroom.companions.base import IAM, STS
+from strongroom.companions.base import CLOUDTRAIL, IAM, STS
 from strongroom.companions.door import CompanionService
 from strongroom.config import Config, metrics_token
 from strongroom.crypto.keyring import Keyring, open_keyring
@@ -46,14 +48,18 @@ from strongroom.storage.base import Storage, StorageError, Transaction
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.throttle import Throttle
 from strongroom.tracing import open_tracing
+from strongroom.wire.companion_core import CompanionCore
 from strongroom.wire.container_credentials import ContainerCredentials
 from strongroom.wire.core import CONTENT_TYPE, SERVICE_NAME, RequestCore
 from strongroom.wire.edge import Edge, Forwarder, Probes
 from strongroom.wire.exchange import HttpRequest, Outcome
+from strongroom.wire.json_core import JsonCore
 from strongroom.wire.origins import Origins
 from strongroom.wire.query_core import QueryCore
 from strongroom.workers import census, purge, replicate
+from strongroom.workers.audit_index import AuditIndex
 from strongroom.workers.runner import Runner
+from strongroom.workers.trail_files import TrailFiles
 from strongroom.workers.trail_keeper import TrailKeeper
 
 FETCHING_THREADS: Final = 4
@@ -75,6 +81,8 @@ class Node:
     companions: CompanionService
     runner: Runner
     keeper: TrailKeeper
+    index: AuditIndex | None
+    files: TrailFiles | None
     threads: Executor | None
     fetchers: Executor
     writes: bool
@@ -84,6 +92,9 @@ class Node:
         self.keeper.start()
         if self.writes:
             self.runner.start()
+        for worker in (self.index, self.files):
+            if worker is not None:
+                worker.start()
 
     def close(self) -> None:
         """Finish what is under way, flush, and let go of everything."""
@@ -91,9 +102,13 @@ class Node:
         if self.threads is not None:
             self.threads.shutdown(wait=True)
         self.runner.stop()
+        if self.files is not None:
+            self.files.stop()
         self.keeper.stop()
         if self.service.tracing is not None:
             self.service.tracing.close()
+        if self.index is not None:
+            self.index.stop()
         self.storage.close()
         self.trail.close()
 
@@ -156,6 +171,7 @@ def _assemble(
     companions = open_companions(config, storage, keyring, access_keys, trail, clock, entropy)
     threads = None if storage.reads_inline else ThreadPoolExecutor(storage.pool_size, thread_name_prefix="requests")
     fetchers = ThreadPoolExecutor(FETCHING_THREADS, thread_name_prefix="identity-provider-keys")
+    files = _open_files(config, storage, trail, clock, entropy, node=name, signer=signer_of(keyring))
     return Node(
         storage=storage,
         trail=trail,
@@ -163,7 +179,9 @@ def _assemble(
         companions=companions,
         edge=_open_edge(config, service, companions, threads, fetchers, forwarder),
         runner=runner,
-        keeper=TrailKeeper(trail, storage, clock, node=name, anchors=config.audit_dir if worker == 0 else None),
+        keeper=_open_keeper(config, storage, trail, clock, entropy, node=name, anchors=worker == 0),
+        index=_open_index(config, storage, clock, metrics, node=name) if worker == 0 else None,
+        files=files if worker == 0 else None,
         threads=threads,
         fetchers=fetchers,
         writes=worker == 0 or config.database is not None,
@@ -198,7 +216,15 @@ def open_trail(
 ) -> Trail:
     """Open a trail of this data directory; what a crash had torn is cut off, and the trail says so."""
     path = config.audit_dir / f"{name}.jsonl"
-    trail = Trail(path, keyring.derive(AUDIT_KEY_LABEL), keyring.active_term, waits=waits, metrics=metrics)
+    trail = Trail(
+        path,
+        keyring.derive(AUDIT_KEY_LABEL),
+        keyring.active_term,
+        waits=waits,
+        metrics=metrics,
+        durability=Durability(config.audit_fsync),
+    )
+    continue_trail(trail, now, entropy)
     if trail.torn_bytes:
         details = {"Trail": name, "TornBytes": trail.torn_bytes}
         event_id = ids.random_uuid(entropy)
@@ -206,6 +232,52 @@ def open_trail(
             [service_event(name="RepairAuditTrail", now=now, event_id=event_id, details=details)], durable=True
         )
     return trail
+
+
+def rotation_of(config: Config) -> Rotation:
+    return Rotation(config.audit_rotate_bytes, config.audit_rotate_days)
+
+
+def _open_keeper(
+    config: Config, storage: Storage, trail: Trail, clock: Clock, entropy: Entropy, *, node: str, anchors: bool
+) -> TrailKeeper:
+    return TrailKeeper(
+        trail,
+        storage,
+        clock,
+        node=node,
+        anchors=config.audit_dir if anchors else None,
+        rotation=rotation_of(config),
+        entropy=entropy,
+    )
+
+
+def _open_files(
+    config: Config, storage: Storage, trail: Trail, clock: Clock, entropy: Entropy, *, node: str, signer: Signer
+) -> TrailFiles:
+    return TrailFiles(
+        trail,
+        storage,
+        clock,
+        entropy,
+        node=node,
+        folder=config.audit_dir,
+        kept_days=config.audit_keep_days,
+        signer=signer,
+        checkpoint_minutes=config.audit_checkpoint_minutes,
+    )
+
+
+def signer_of(keyring: Keyring) -> Signer:
+    """Return what signs checkpoints of the trail."""
+    return Signer(keyring.active_term, keyring.derive(SIGNING_LABEL))
+
+
+def _open_index(config: Config, storage: Storage, clock: Clock, metrics: Metrics, *, node: str) -> AuditIndex | None:
+    if not config.audit_index_days:
+        return None
+    kept = timedelta(days=config.audit_index_days)
+    return AuditIndex(storage, clock, metrics, node=node, folder=config.audit_dir, kept=kept)
 
 
 def open_companions(
@@ -217,7 +289,7 @@ def open_companions(
     clock: Clock,
     entropy: Entropy,
 ) -> CompanionService:
-    """Put together what performs the operations of STS and IAM."""
+    """Put together what performs the operations of STS, IAM and CloudTrail."""
     fetcher = IssuerFetcher(
         private_hosts=config.oidc_private_issuers, http_hosts=config.oidc_http_issuers, ca_file=config.oidc_ca_file
     )
@@ -232,6 +304,7 @@ def open_companions(
         entropy=entropy,
         account_id=config.account_id,
         region=config.region,
+        event_days=config.audit_index_days,
     )
 
 
@@ -250,13 +323,15 @@ def _open_edge(
     own = Prover(Verifier(service=SERVICE_NAME, fixed_content_type=CONTENT_TYPE), attempts)
     provers = {
         STS.name: Prover(Verifier(service=STS.name, skew=STS.skew, presigned_age=MAX_AGE), attempts),
-        IAM.name: Prover(Verifier(service=IAM.name, skew=IAM.skew), attempts),
+        **{one.name: Prover(Verifier(service=one.name, skew=one.skew), attempts) for one in (IAM, CLOUDTRAIL)},
     }
-    query = QueryCore(service, companions, provers, callers.find, attempts=attempts, fetchers=fetchers, threads=threads)
-    containers = ContainerCredentials(query.begin_anonymous)
+    calls = CompanionCore(
+        service, companions, provers, callers.find, attempts=attempts, fetchers=fetchers, threads=threads
+    )
+    containers, query, json = ContainerCredentials(calls.begin_anonymous), QueryCore(calls), JsonCore(calls)
 
     def begin_companion(request: HttpRequest, origin: Origin) -> Outcome | None:
-        return containers.begin(request, origin) or query.begin(request, origin)
+        return containers.begin(request, origin) or query.begin(request, origin) or json.begin(request, origin)
 
     origins = Origins(service.entropy, config.trusted_proxies)
     core = RequestCore(service, own, callers.find, origins=origins, companions=begin_companion, threads=threads)

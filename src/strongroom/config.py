@@ -86,6 +86,20 @@ class Config:
     oidc_ca_file: Path | None = _setting(
         None, "PEM file of authorities that identity providers' certificates may name."
     )
+    audit_fsync: str = _setting(
+        "batch", "What waits until its record is on disk: record (every answer), batch (changes), interval (nothing)."
+    )
+    audit_rotate_bytes: int = _setting(67_108_864, "Size at which a file of the audit trail is finished; 0: never.")
+    audit_rotate_days: int = _setting(1, "Age in days at which a file of the audit trail is finished; 0: never.")
+    audit_keep_days: int = _setting(
+        0, "Days after which compressed files of the audit trail are deleted, once they are in the index; 0: never."
+    )
+    audit_checkpoint_minutes: int = _setting(
+        60, "Minutes between two signed checkpoints of the audit trail, if it has grown; 0: none."
+    )
+    audit_index_days: int = _setting(
+        90, "Days that events of the audit trail can be asked for (LookupEvents, audit search); 0: not at all."
+    )
     metrics: bool = _setting(False, "Serve counters at /metrics, to anyone who reaches the port.")  # noqa: FBT003
     metrics_token_file: Path | None = _setting(
         None, "File of a token of 16 characters or more: /metrics is for who sends it as a bearer."
@@ -311,6 +325,17 @@ def _rules_of_numbers_and_names(config: Config) -> tuple[_Rule, ...]:
         (config.quotas_requests in ("off", "aws"), "quotas_requests", "off or aws"),
         (min(config.quotas.numbers) > 0, "quotas_secrets", "every quota is a positive number"),
         (config.authn_failures >= 0, "authn_failures", "a number of failures, or 0"),
+        (config.audit_fsync in ("record", "batch", "interval"), "audit_fsync", "record, batch or interval"),
+        (config.audit_rotate_bytes >= 0, "audit_rotate_bytes", "a number of bytes, or 0"),
+        (config.audit_rotate_days >= 0, "audit_rotate_days", "a number of days, or 0"),
+        (config.audit_keep_days >= 0, "audit_keep_days", "a number of days, or 0"),
+        (
+            not config.audit_keep_days or config.audit_index_days,
+            "audit_keep_days",
+            "files are deleted only when they are in the index, and audit_index_days is 0",
+        ),
+        (config.audit_checkpoint_minutes >= 0, "audit_checkpoint_minutes", "a number of minutes, or 0"),
+        (config.audit_index_days >= 0, "audit_index_days", "a number of days, or 0"),
         (config.shutdown_grace_seconds >= 0, "shutdown_grace_seconds", "a number of seconds"),
         (
             config.database is None or config.database.startswith(("postgresql://", "postgres://")),

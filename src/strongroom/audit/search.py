@@ -14,10 +14,14 @@ from typing import Any, Final
 
 import msgspec
 
-from strongroom.audit.trail import take_apart
+from strongroom.audit.chain import take_apart
+from strongroom.audit.files import open_content
 
 MAX_RECORDS: Final = 100
 """Records of one request that are looked for: a batch has a record for each of its secrets."""
+
+COMPRESSED: Final = ".gz"
+"""How the name of a file ends that nothing is added to any more and that was compressed."""
 
 _DENIED: Final = "AccessDenied"
 
@@ -30,6 +34,9 @@ def find_request(paths: Iterable[Path], request_id: str) -> list[dict[str, Any]]
 
 
 def _find_backwards(path: Path, wanted: bytes) -> Iterator[dict[str, Any]]:
+    if path.suffix == COMPRESSED:
+        yield from reversed(list(_find_forwards(path, wanted)))
+        return
     with path.open("rb") as file:
         if path.stat().st_size == 0:
             return
@@ -41,6 +48,14 @@ def _find_backwards(path: Path, wanted: bytes) -> Iterator[dict[str, Any]]:
                 chained = take_apart(content[end : line_end if line_end >= 0 else len(content)])
                 if chained is not None:
                     yield msgspec.json.decode(chained.record)
+
+
+def _find_forwards(path: Path, wanted: bytes) -> Iterator[dict[str, Any]]:
+    with open_content(path) as file:
+        for line in file:
+            chained = take_apart(line.rstrip(b"\n")) if wanted in line else None
+            if chained is not None:
+                yield msgspec.json.decode(chained.record)
 
 
 class _Issuer(msgspec.Struct):
@@ -83,7 +98,7 @@ def uses_in(paths: Iterable[Path], since: str) -> Uses:
     """Return who has used what; actions since an instant only, as CloudTrail writes it."""
     uses, decode = Uses(), msgspec.json.Decoder(_Record).decode
     for path in paths:
-        with path.open("rb") as file:
+        with open_content(path) as file:
             for line in file:
                 try:
                     _count(uses, decode(line), since)

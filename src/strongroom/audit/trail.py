@@ -1,9 +1,7 @@
 """The audit trail: one append-only file per process, each line chained to the one before it.
 
-Format: a line is a CloudTrail record whose last member is
-`"chain":{"key":TERM,"seq":N,"mac":"HEX"}`. The MAC is HMAC-SHA256, under a key derived from keyring term
-TERM, of the previous line's MAC (32 zero bytes for the first), the sequence number, and the record's bytes
-before the chain was added. Changing, dropping, swapping or doubling a line breaks the chain at that line.
+The format of a line is told in `chain`, that of the files in `files`. Changing, dropping, swapping or doubling
+a line breaks the chain at that line.
 
 Why it is safe:
 - A record is written with one write(2) before its answer leaves. Records of changing calls are on disk
@@ -16,75 +14,48 @@ Why it is safe:
 - A crash can tear only the last line; opening the trail takes the torn rest away (its answer never left)
   and says so in a record of its own.
 - The database remembers how far the trail had come, so cutting lines off the end is found as well.
+- A file is finished by giving it another name once all of it is on disk, and the next one begins with a record
+  that repeats the number and the MAC of the last one. A crash in between leaves a trail without an open file, or
+  with an empty one: opening it goes on from the finished files.
+
+What waits for the disk is a setting. `record`: every answer. `batch`: the records of changes, those of reads
+follow within a second; a power cut may lose the records of reads of that second. `interval`: nothing; a power
+cut may lose the records of changes too, which the database has.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import hmac
-import mmap
 import os
-import re
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Final
 
+from strongroom.audit.chain import FIRST_MAC, chain_mac, take_apart
+from strongroom.audit.files import (
+    TAIL_BYTES,
+    UNFINISHED,
+    finished_path,
+    first_sequence,
+    last_finished,
+    sync_folder,
+)
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
 
-FIRST_MAC: Final = bytes(32)
 
-_TAIL_BYTES: Final = 1 << 20
-_CHAIN: Final = re.compile(rb',"chain":\{"key":([1-9]\d*),"seq":([1-9]\d*),"mac":"([0-9a-f]{64})"\}\}\Z')
-"""Numbers as they are written, without leading zeros: a line has one spelling."""
+class Durability(StrEnum):
+    """Which records are on disk before their answers leave."""
+
+    RECORD = "record"
+    BATCH = "batch"
+    INTERVAL = "interval"
 
 
 class TrailError(Exception):
     """The trail could not be written: no audit, no answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChainedLine:
-    """A line of the trail, taken apart."""
-
-    record: bytes
-    term: int
-    sequence: int
-    mac: bytes
-
-
-def chain_mac(key: bytes, previous: bytes, sequence: int, record: bytes) -> bytes:
-    return hmac.digest(key, previous + sequence.to_bytes(8, "big") + record, "sha256")
-
-
-def take_apart(line: bytes) -> ChainedLine | None:
-    """Return the parts of a line without its line end, or None if it is not one of ours."""
-    match = _CHAIN.search(line)
-    if match is None:
-        return None
-    return ChainedLine(line[: match.start()] + b"}", int(match[1]), int(match[2]), bytes.fromhex(match[3].decode()))
-
-
-def synced_head_of(path: Path) -> ChainedLine | None:
-    """Return the last whole record of a trail file, once it is on disk; None while there is none."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _TAIL_BYTES))
-        whole, _, _ = file.read().rpartition(b"\n")
-        os.fdatasync(file.fileno())
-    return take_apart(whole.rpartition(b"\n")[2]) if whole else None
-
-
-def holds_record(path: Path, sequence: int, mac: str) -> bool:
-    """Tell whether a trail file holds a record of this place and MAC. Reads backwards, so a late one is found soon."""
-    with path.open("rb") as file:
-        if file.seek(0, os.SEEK_END) == 0:
-            return False
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return content.rfind(b',"seq":%d,"mac":"%s"}}\n' % (sequence, mac.encode())) >= 0
 
 
 class _Sync:
@@ -102,10 +73,19 @@ class Trail:
     """The trail of this process. Safe to use from several threads."""
 
     def __init__(
-        self, path: Path, key: bytes, term: int, *, waits: bool = False, metrics: Metrics | None = None
+        self,
+        path: Path,
+        key: bytes,
+        term: int,
+        *,
+        waits: bool = False,
+        metrics: Metrics | None = None,
+        durability: Durability = Durability.BATCH,
     ) -> None:
         """Open the trail for this process alone; with `waits`, after any other process that has it."""
+        self.path = path
         self.name = path.stem
+        self._durability = durability
         self._key = key
         self._metrics = metrics or Metrics()
         self._chain_start = b',"chain":{"key":%d,"seq":' % term
@@ -113,6 +93,7 @@ class Trail:
         self._descriptor = _open_exclusively(path, waits=waits)
         self._holds_remains = False
         self._size, self._sequence, self._mac, self.torn_bytes = _recover(self._descriptor, path)
+        self._first = first_sequence(path) or self._sequence + 1
         # What is on disk for sure: a length, and the MAC at its end.
         self._synced, self._synced_mac = self._size, self._mac
         self._sync_failed = False
@@ -138,8 +119,76 @@ class Trail:
             self._write(bytes(lines))
             self._sequence, self._mac = sequence, mac
             size = self._size
-        if durable:
+        if (durable or self._durability is Durability.RECORD) and self._durability is not Durability.INTERVAL:
             self._put_on_disk(size)
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file that is written."""
+        return self._size
+
+    @property
+    def first(self) -> int:
+        """Number of the first record of the file that is written."""
+        return self._first
+
+    @property
+    def records(self) -> int:
+        """Records in the file that is written."""
+        return self._sequence - self._first + 1
+
+    @property
+    def head(self) -> tuple[int, bytes]:
+        """Number and MAC of the last record."""
+        with self._lock:
+            return self._sequence, self._mac
+
+    def rotate(self, begin: Callable[[int, bytes], bytes]) -> Path:
+        """Finish the file and go on in a new one, whose first record `begin` makes of the last one's number and MAC.
+
+        Raises:
+            TrailError: the file could not be finished, and is written on.
+        """
+        self.sync()
+        with self._turn:
+            while self._running is not None:
+                self._turn.wait()
+            self._running = _Sync()
+        try:
+            with self._lock:
+                return self._go_on_in_new_file(begin)
+        except OSError as error:
+            raise TrailError(f"the file of the audit trail cannot be finished: {error}") from error
+        finally:
+            with self._turn:
+                self._running = None
+                self._turn.notify_all()
+
+    def _go_on_in_new_file(self, begin: Callable[[int, bytes], bytes]) -> Path:
+        if self._sync_failed or self._holds_remains:
+            raise TrailError("the audit trail is in doubt, and is not finished before that is settled")
+        os.fdatasync(self._descriptor)
+        sequence = self._sequence + 1
+        record = begin(self._sequence, self._mac)
+        mac = chain_mac(self._key, self._mac, sequence, record)
+        line = record[:-1] + self._chain_start + b'%d,"mac":"%s"}}\n' % (sequence, mac.hex().encode())
+        finished = finished_path(self.path.parent, self.name, self._first)
+        descriptor = _write_beside(self.path, line)
+        try:
+            self.path.rename(finished)
+            try:
+                _beside(self.path).rename(self.path)
+            except OSError:
+                finished.rename(self.path)
+                raise
+            os.dup2(descriptor, self._descriptor, inheritable=False)
+        finally:
+            os.close(descriptor)
+        self._first, self._sequence, self._mac = sequence, sequence, mac
+        self._size = self._synced = len(line)
+        self._synced_mac = mac
+        sync_folder(self.path.parent)
+        return finished
 
     def sync(self) -> None:
         """Put on disk what is not there yet. Raises TrailError when the disk refuses."""
@@ -229,10 +278,33 @@ class Trail:
         self._holds_remains = False
 
 
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + UNFINISHED)
+
+
+def _write_beside(path: Path, line: bytes) -> int:
+    """Return a locked file under a name that nothing reads, with a line that is on disk."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+    descriptor = os.open(_beside(path), flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.write(descriptor, line) != len(line):
+            raise OSError("the disk takes only a part of the first record")
+        os.fdatasync(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 def _open_exclusively(path: Path, *, waits: bool) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+        if not path.exists() or path.stat().st_ino != os.fstat(descriptor).st_ino:
+            # Whoever had it before has finished the file meanwhile.
+            os.close(descriptor)
+            return _open_exclusively(path, waits=waits)
     except OSError as error:
         os.close(descriptor)
         raise OperatorError(
@@ -246,14 +318,16 @@ def _open_exclusively(path: Path, *, waits: bool) -> int:
 def _recover(descriptor: int, path: Path) -> tuple[int, int, bytes, int]:
     """Return size, last sequence, last MAC and the length of a torn rest, which is cut off."""
     size = os.fstat(descriptor).st_size
-    tail = os.pread(descriptor, min(size, _TAIL_BYTES), max(0, size - _TAIL_BYTES))
+    tail = os.pread(descriptor, min(size, TAIL_BYTES), max(0, size - TAIL_BYTES))
     torn = len(tail) - (tail.rfind(b"\n") + 1)
     if torn:
         os.ftruncate(descriptor, size - torn)
         tail = tail[:-torn]
     lines = tail.splitlines()
     if not lines:
-        return size - torn, 0, FIRST_MAC, torn
+        before = last_finished(path.parent, path.stem)
+        sequence, mac = (0, FIRST_MAC) if before is None else (before.sequence, before.mac)
+        return size - torn, sequence, mac, torn
     last = take_apart(lines[-1])
     if last is None:
         raise OperatorError(

@@ -13,9 +13,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from strongroom import __version__, ids
-from strongroom.app import load_keyring, open_access_keys, open_companions, open_storage, open_trail
+from strongroom.app import load_keyring, open_access_keys, open_companions, open_storage, open_trail, rotation_of
 from strongroom.audit import record
 from strongroom.audit.record import Origin
+from strongroom.audit.rotation import rotate_if_due
 from strongroom.authn.access_keys import AccessKeys
 from strongroom.authn.sessions import SessionTokens
 from strongroom.clock import SystemClock
@@ -93,6 +94,7 @@ def open_desk(config: Config) -> Generator[Desk]:
         node_id(config, entropy)  # a trail is held against what the database remembers under this name
         trail = open_trail(config, keyring, "trail-cli", clock.now(), entropy, waits=True)
         try:
+            rotate_if_due(trail, rotation_of(config), clock.now(), entropy)
             storage.attach_journal(trail.append)
             access_keys = open_access_keys(storage, keyring)
             yield Desk(

@@ -18,8 +18,8 @@ import typer
 
 from strongroom.app import load_keyring, open_storage
 from strongroom.audit import record
-from strongroom.audit.trail import synced_head_of
-from strongroom.cli.audit import verify_all
+from strongroom.audit.files import head_of, trail_names
+from strongroom.cli.audit_verification import verify_all
 from strongroom.cli.desk import open_desk
 from strongroom.cli.options import AsJson, ConfigFile, Database, DataDir, existing_deployment
 from strongroom.cli.output import print_json
@@ -72,12 +72,11 @@ def doctor(
     now = SystemClock().now()
     findings = [*_keys(config, now), *_trails(config)]
     is_proven = all(finding.state == "ok" for finding in findings)
-    trails = sorted(config.audit_dir.glob("*.jsonl"))
-    purges = purges_on(trails)
+    purges = purges_on(sorted(config.audit_dir.glob("*.jsonl*")))
     if reconcile and is_proven:
         findings.append(_reconcile(config, purges))
     now = SystemClock().now()  # after what was purged again
-    findings += [*_rows(config, purges, now), *_files(config), _space(config.data_dir), _clock(trails, now)]
+    findings += [*_rows(config, purges, now), *_files(config), _space(config.data_dir), _clock(config.audit_dir, now)]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -120,12 +119,13 @@ def _jobs(jobs: list[Job], now: datetime) -> Finding:
 
 
 def _trails(config: Config) -> Iterator[Finding]:
-    broken = [(path, verdict) for path, verdict in verify_all(config) if verdict.broken_line is not None]
-    for path, verdict in broken:
+    verdicts = verify_all(config, None).items()
+    broken = [(name, verdict) for name, verdict in verdicts if verdict.broken_line is not None]
+    for name, verdict in broken:
         yield Finding(
             "trail",
             "failed",
-            f"{path.name} is broken at record {verdict.broken_line}: {verdict.reason}",
+            f"{name} is broken at record {verdict.broken_line}: {verdict.reason}",
             "records were changed, dropped or cut off; nothing after that record is proven",
             "keep the file as evidence, and compare it with its copy elsewhere",
         )
@@ -199,9 +199,9 @@ def _space(folder: Path) -> Finding:
     )
 
 
-def _clock(trails: list[Path], now: datetime) -> Finding:
+def _clock(folder: Path, now: datetime) -> Finding:
     """Hold the clock against the last record of each trail."""
-    heads = [head for path in trails if (head := synced_head_of(path)) is not None]
+    heads = [head for name in trail_names(folder) if (head := head_of(folder, name)) is not None]
     newest = max((instant_of(msgspec.json.decode(head.record)) for head in heads), default=now)
     if newest <= now + CLOCK_SKEW:
         return Finding("clock", "ok", f"it is {now:{_INSTANT}}, and no trail ends later")

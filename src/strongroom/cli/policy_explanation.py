@@ -55,7 +55,7 @@ def explain(
 
 def trails_of(config: Config) -> list[Path]:
     """Return the trail files of this node, the one written last first."""
-    return sorted(config.audit_dir.glob("*.jsonl"), key=lambda path: -path.stat().st_mtime_ns)
+    return sorted(config.audit_dir.glob("*.jsonl*"), key=lambda path: -path.stat().st_mtime_ns)
 
 
 def _not_found(config: Config, request_id: str) -> OperatorError:

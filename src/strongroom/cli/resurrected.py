@@ -20,7 +20,8 @@ from typing import Any, Final
 
 import msgspec
 
-from strongroom.audit.trail import take_apart
+from strongroom.audit.chain import take_apart
+from strongroom.audit.files import open_content
 from strongroom.domain import deletion
 from strongroom.domain.secret import Secret
 from strongroom.operations.call import PURGE_JOB
@@ -76,7 +77,7 @@ def _come_back(tx: Transaction, purge: Purge, now: datetime) -> Secret | None:
 
 def _purges(trails: Iterable[Path]) -> Iterator[Purge]:
     for path in trails:
-        with path.open("rb") as lines:
+        with open_content(path) as lines:
             for line in lines:
                 part = take_apart(line.rstrip(b"\n")) if _END in line else None
                 purge = None if part is None else _purge_of(msgspec.json.decode(part.record))

@@ -57,6 +57,7 @@ class CompanionService:
     entropy: Entropy
     account_id: str
     region: str
+    event_days: int
 
     def begin(
         self, operation: CompanionOperation[Any], request: Request, caller: Caller | None, origin: Origin
@@ -163,6 +164,7 @@ class _Attempt(msgspec.Struct, frozen=True):
             sessions=service.sessions,
             key_sets=service.key_sets,
             page_tokens=service.page_tokens,
+            event_days=service.event_days,
             decider=decider,
             record_as=self.identities.append,
         )

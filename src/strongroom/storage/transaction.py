@@ -21,6 +21,7 @@ from strongroom.storage.base import (
     Job,
     Tombstone,
     TrailHead,
+    TrailIndex,
     WrappedKey,
     WriteRequiredError,
 )
@@ -47,6 +48,7 @@ from strongroom.storage.rows import (
     wrapped_key_of,
 )
 from strongroom.storage.sql import Queries, Query
+from strongroom.storage.trail_index import SqlTrailIndex
 
 T = TypeVar("T")
 Execute = Callable[[Query, Params], list[Row]]
@@ -63,6 +65,10 @@ class SqlTransaction:
         self._brought = Brought()
         self._seen: dict[str, Secret] = {}
         self.identities: Identities = SqlIdentities(self._run, self._change)
+
+    @property
+    def trail(self) -> TrailIndex:
+        return SqlTrailIndex(self._run, self._change)
 
     def journal(self, entry: bytes) -> None:
         self.entries.append(entry)

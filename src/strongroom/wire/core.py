@@ -26,7 +26,7 @@ from strongroom.audit.record import Origin
 from strongroom.authn.callers import CallerKey
 from strongroom.authn.failed_attempts import Prover
 from strongroom.authn.sigv4 import FindKey, Verified
-from strongroom.errors import ServiceError
+from strongroom.errors import ServiceError, UnknownOperationException
 from strongroom.operations.base import Operation, Request, Response
 from strongroom.service import (
     Bringer,
@@ -114,6 +114,9 @@ class RequestCore:
         try:
             progress.operation = awsjson.operation_of(progress.target)
             return proceed(progress)
+        except UnknownOperationException as error:
+            outcome = None if self._companions is None else self._companions(request, origin)
+            return outcome or self._failed_early(progress, error)
         except Exception as error:  # noqa: BLE001 - the edge must answer whatever happened
             return self._failed_early(progress, error)
 

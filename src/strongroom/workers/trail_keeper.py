@@ -1,6 +1,7 @@
 """Keeps the audit trail durable and anchored.
 
-Records of reads are put on disk within a second of being written. Every few seconds the database is told
+Records of reads are put on disk within a second of being written, and files that are large or old enough are
+finished (`audit.rotation`). Every few seconds the database is told
 how far each trail of this node has come, so that a trail cut off at its end is found out. What it remembers
 moves on only while the record it remembers is still in the file: a trail that was cut, or replaced, and has
 grown since stays an error in the log and broken for `audit verify`.
@@ -13,8 +14,12 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from strongroom.audit.trail import ChainedLine, Trail, holds_record, synced_head_of
+from strongroom.audit.chain import ChainedLine
+from strongroom.audit.files import head_of, holds, trail_names
+from strongroom.audit.rotation import Rotation, rotate_if_due
+from strongroom.audit.trail import Trail
 from strongroom.clock import Clock
+from strongroom.entropy import Entropy, SystemEntropy
 from strongroom.storage.base import Storage, TrailHead
 
 SYNC_SECONDS: Final = 1.0
@@ -27,7 +32,19 @@ logger = logging.getLogger(__name__)
 class TrailKeeper:
     """A thread per process; only the one with `anchors` writes to the database."""
 
-    def __init__(self, trail: Trail, storage: Storage, clock: Clock, *, node: str, anchors: Path | None) -> None:
+    def __init__(
+        self,
+        trail: Trail,
+        storage: Storage,
+        clock: Clock,
+        *,
+        node: str,
+        anchors: Path | None,
+        rotation: Rotation | None = None,
+        entropy: Entropy | None = None,
+    ) -> None:
+        self._rotation = rotation or Rotation()
+        self._entropy = entropy or SystemEntropy()
         self._trail = trail
         self._storage = storage
         self._clock = clock
@@ -56,6 +73,7 @@ class TrailKeeper:
     def _round(self, *, anchor: bool) -> None:
         try:
             self._trail.sync()
+            rotate_if_due(self._trail, self._rotation, self._clock.now(), self._entropy)
             if anchor and self._folder is not None:
                 self._anchor(self._folder)
         except Exception:
@@ -64,22 +82,22 @@ class TrailKeeper:
     def _anchor(self, folder: Path) -> None:
         if self._known is None:
             self._known = {head.trail: head for head in self._storage.read(lambda tx: tx.list_trail_heads())}
-        for path in sorted(folder.glob("*.jsonl")):
-            name, head = f"{self._node}/{path.stem}", synced_head_of(path)
+        for trail in trail_names(folder):
+            name, head = f"{self._node}/{trail}", head_of(folder, trail)
             known = self._known.get(name)
-            if known is not None and not self._still_holds(path, head, known):
-                logger.error("The audit trail %s was cut: record %d is no longer there", path, known.sequence)
+            if known is not None and not self._still_holds(folder, trail, head, known):
+                logger.error("The audit trail %s was cut: record %d is no longer there", trail, known.sequence)
             elif head is not None and (known is None or head.sequence > known.sequence):
                 anchored, now = TrailHead(name, head.sequence, head.mac.hex()), self._clock.now()
                 self._storage.write(lambda tx, one=anchored, now=now: tx.put_trail_head(one, now))  # type: ignore[misc]
                 self._known[name] = anchored
 
-    def _still_holds(self, path: Path, head: ChainedLine | None, known: TrailHead) -> bool:
+    def _still_holds(self, folder: Path, trail: str, head: ChainedLine | None, known: TrailHead) -> bool:
         """Tell whether a trail holds the record that is remembered: searched for once, and again if the file shrank."""
         if head is None or head.sequence < known.sequence:
             self._checked.discard(known.trail)
             return False
-        if known.trail not in self._checked and not holds_record(path, known.sequence, known.mac):
+        if known.trail not in self._checked and not holds(folder, trail, known.sequence, known.mac):
             return False
         self._checked.add(known.trail)
         return True
