@@ -31,7 +31,7 @@ from strongroom.authn.sigv4 import Verifier
 from strongroom.clock import Clock, SystemClock
 from strongroom.companions.base import CLOUDTRAIL, IAM, STS
 from strongroom.companions.door import CompanionService
-from strongroom.config import Config, metrics_token
+from strongroom.config import Config
 from strongroom.crypto.keyring import Keyring, open_keyring
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.root_key import FileRootKey
@@ -40,6 +40,7 @@ from strongroom.data_directory import make_private_directory, node_id, write_cre
 from strongroom.domain.quotas import AWS_RATES
 from strongroom.entropy import Entropy, SystemEntropy
 from strongroom.errors import OperatorError
+from strongroom.listeners import metrics_token
 from strongroom.metrics import Metrics
 from strongroom.operations.secret_room import SecretRoom
 from strongroom.rotators.base import NoRotators

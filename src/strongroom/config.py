@@ -29,8 +29,7 @@ DEFAULT_PORT: Final = 4584
 _ACCOUNT_ID: Final = re.compile(r"\d{12}")
 _REGION: Final = re.compile(r"[a-z0-9-]{1,64}")
 _ACCESS_KEY_ID: Final = re.compile(r"[A-Za-z0-9]{16,128}")
-_ADDRESS: Final = re.compile(r"(?:[^:\[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}")
-_MIN_SECRET_LENGTH: Final = 16
+MIN_SECRET_LENGTH: Final = 16
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
@@ -275,11 +274,12 @@ def _typed(name: str, value: Any, kind: Any, origin: str) -> Any:
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise TypeError(f"a value of type {kind.__name__} is wanted, not {type(value).__name__}")
     except (ValueError, TypeError) as error:
-        raise _unusable(name, f"{error} (from: {origin})") from error
+        raise unusable(name, f"{error} (from: {origin})") from error
     return value
 
 
-def _unusable(name: str, why: str) -> OperatorError:
+def unusable(name: str, why: str) -> OperatorError:
+    """Return the error about a setting whose value cannot be used."""
     return OperatorError(
         f"The setting {name} has an unusable value.", why=why, next_step="its meaning is in docs/configuration.md"
     )
@@ -303,7 +303,7 @@ def _truth(text: str) -> bool:
 def _require_sense(config: Config) -> None:
     for holds, name, why in (*_rules_of_numbers_and_names(config), *_rules_of_access(config)):
         if not holds:
-            raise _unusable(name, why)
+            raise unusable(name, why)
 
 
 _Rule = tuple[Any, str, str]
@@ -364,45 +364,8 @@ def _rules_of_access(config: Config) -> tuple[_Rule, ...]:
             "16 to 128 letters and digits",
         ),
         (
-            len(config.root_secret_access_key or "x" * _MIN_SECRET_LENGTH) >= _MIN_SECRET_LENGTH,
+            len(config.root_secret_access_key or "x" * MIN_SECRET_LENGTH) >= MIN_SECRET_LENGTH,
             "root_secret_access_key",
-            f"at least {_MIN_SECRET_LENGTH} characters",
+            f"at least {MIN_SECRET_LENGTH} characters",
         ),
-    )
-
-
-def metrics_token(config: Config) -> bytes | None:
-    """Return the token that /metrics asks for, if it does.
-
-    Raises:
-        OperatorError: the file cannot be read or has no good token; the listener's address is malformed, or is
-            for others than this machine, without a token.
-    """
-    if config.metrics_listen is not None and not _ADDRESS.fullmatch(config.metrics_listen):
-        raise _unusable("metrics_listen", "an address is host:port, such as 127.0.0.1:9464 or [::1]:9464")
-    if config.metrics_token_file is None:
-        if config.metrics_address is not None and not is_loopback(config.metrics_address[0]):
-            raise _unusable("metrics_listen", "beyond loopback, /metrics needs a metrics_token_file")
-        return None
-    try:
-        token = config.metrics_token_file.read_bytes().strip()
-    except OSError as error:
-        raise _unusable("metrics_token_file", str(error)) from error
-    if len(token) < _MIN_SECRET_LENGTH:
-        raise _unusable("metrics_token_file", f"a token has at least {_MIN_SECRET_LENGTH} characters")
-    return token
-
-
-def require_safe_listener(config: Config) -> None:
-    """Refuse plain HTTP where others can listen in.
-
-    Raises:
-        OperatorError: not loopback, no TLS, and `insecure_http` is not set.
-    """
-    if is_loopback(config.host) or config.tls_cert is not None or config.insecure_http:
-        return
-    raise OperatorError(
-        f"Refusing to listen on {config.host} without TLS.",
-        why="secrets would cross the network in plain text; only loopback is safe without encryption",
-        next_step="give --tls-cert and --tls-key, or --insecure-http if TLS ends at a proxy on a trusted network",
     )

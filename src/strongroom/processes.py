@@ -31,8 +31,9 @@ from typing import Any, Final, TypeAlias, cast
 import uvicorn
 
 from strongroom.app import Node, open_node
-from strongroom.config import Config, metrics_token
+from strongroom.config import Config
 from strongroom.errors import OperatorError
+from strongroom.listeners import metrics_token
 from strongroom.metrics import Metrics
 from strongroom.wire.edge import Probes
 from strongroom.wire.forward import Link, Writer
