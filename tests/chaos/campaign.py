@@ -68,7 +68,7 @@ class Campaign:
 
     def end(self) -> None:
         """Restore what can be restored, compare it whole, then purge everything."""
-        observer = Observer(self.plant.client())
+        observer = self._observer()
         for owner in self.owners:
             for held in [held for held in owner.secrets.values() if held.state is State.SCHEDULED]:
                 answer = observer.call("RestoreSecret", SecretId=held.name)
@@ -77,7 +77,7 @@ class Campaign:
                     owner.secrets[held.name] = _restored(held)
                 else:
                     require(held.may_be_gone(answer.ended), f"{held.name} was not restored: {answer.content}")
-        self._answered += observer.calls
+        self._close(observer)
         self._compare(None, patience=PURGE_SECONDS)
         self._purge_everything()
         require(self.plant.server.stop() == 0, "the server did not stop with status 0")
@@ -109,7 +109,7 @@ class Campaign:
             raise broken[0]
 
     def _compare(self, rivals: Rivals | None, *, patience: float) -> None:
-        observer = Observer(self.plant.client(), purge_seconds=patience)
+        observer = self._observer(patience)
         for owner in self.owners:
             owner.settle(observer, time.time())
         if rivals is not None:
@@ -117,7 +117,7 @@ class Campaign:
             self._answered += rivals.answered
         records.require_no_stuck_jobs(self.plant, patience=patience)
         records.require_whole_rows(self.plant)
-        self._answered += observer.calls
+        self._close(observer)
         for owner in self.owners:
             self._answered += owner.answered
             owner.answered.clear()
@@ -154,7 +154,7 @@ class Campaign:
                     self.plant.sql("UPDATE jobs SET run_at = :at WHERE subject = :arn", at=micros, arn=held.arn)
 
     def _purge_everything(self) -> None:
-        observer = Observer(self.plant.client())
+        observer = self._observer()
         names = [name for (name,) in self.plant.sql("SELECT name FROM secrets")]
         for name in names:
             answer = observer.call("DeleteSecret", SecretId=name, ForceDeleteWithoutRecovery=True)
@@ -164,6 +164,14 @@ class Campaign:
         while left := [one for one in tables if self.plant.sql(f"SELECT COUNT(*) FROM {one}") != [(0,)]]:
             require(time.monotonic() < deadline, f"everything was deleted by force, and there are still {left}")
             time.sleep(0.05)
+        self._close(observer)
+
+    def _observer(self, patience: float = PURGE_SECONDS) -> Observer:
+        return Observer(self.plant.client(), purge_seconds=patience)
+
+    def _close(self, observer: Observer) -> None:
+        self._answered += observer.calls
+        observer.close()
 
 
 def _restored(held: Held) -> Held:

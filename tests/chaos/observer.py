@@ -39,6 +39,9 @@ class Observer:
                 self.calls.append((operation, answer))
                 return answer
 
+    def close(self) -> None:
+        self._client.close()
+
     def see(self, name: str) -> Seen:
         """Return what the server shows of a secret, all of it at rest."""
         shown = self.call("DescribeSecret", SecretId=name)

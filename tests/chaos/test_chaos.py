@@ -10,18 +10,17 @@ from chaos.campaign import Campaign
 from chaos.plant import running_plant
 from chaos.violation import Violation
 
-ROUNDS = 2
 SEED = "2031"
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(("database", "workers"), [("sqlite", 2), ("postgresql", 1)])
-def test_every_invariant_holds_through_storms_and_kill_9(tmp_path: Path, database: str, workers: int):
+@pytest.mark.parametrize(("database", "workers", "rounds"), [("sqlite", 2, 2), ("postgresql", 1, 1)])
+def test_every_invariant_holds_through_storms_and_kill_9(tmp_path: Path, database: str, workers: int, rounds: int):
     with running_plant(tmp_path, database=database, workers=workers) as plant:
         campaign = Campaign(plant, SEED)
         try:
-            for number in range(ROUNDS):
+            for number in range(rounds):
                 campaign.round(number)
             campaign.end()
         except Violation as violation:
