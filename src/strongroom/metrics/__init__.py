@@ -1,8 +1,8 @@
 """What the server counts and measures, shown in Prometheus' text form on request.
 
 - Numbers are plain words of memory that all processes of a server share (`board`); whichever is asked shows
-  the sum. The library `prometheus_client` does the same with a file per kind and process, at about ten
-  times the cost of a request's count and latency, which is what a read spends on its signature.
+  the sum. The library `prometheus_client` does the same with a file per kind and process; measured beside it,
+  a request's count and latency cost half as much again there (4.3 us against 2.8, on a loaded machine).
 - What there is stands in `catalogue`.
 """
 
