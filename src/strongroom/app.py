@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from strongroom import ids
@@ -38,6 +40,7 @@ from strongroom.data_directory import make_private_directory, node_id, write_cre
 from strongroom.domain.quotas import AWS_RATES
 from strongroom.entropy import Entropy, SystemEntropy
 from strongroom.errors import OperatorError
+from strongroom.listeners import metrics_token
 from strongroom.metrics import Metrics
 from strongroom.operations.secret_room import SecretRoom
 from strongroom.rotators.base import NoRotators
@@ -45,6 +48,7 @@ from strongroom.service import Service
 from strongroom.storage.base import Storage, StorageError, Transaction
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.throttle import Throttle
+from strongroom.tracing import open_tracing
 from strongroom.wire.companion_core import CompanionCore
 from strongroom.wire.container_credentials import ContainerCredentials
 from strongroom.wire.core import CONTENT_TYPE, SERVICE_NAME, RequestCore
@@ -53,7 +57,7 @@ from strongroom.wire.exchange import HttpRequest, Outcome
 from strongroom.wire.json_core import JsonCore
 from strongroom.wire.origins import Origins
 from strongroom.wire.query_core import QueryCore
-from strongroom.workers import purge, replicate
+from strongroom.workers import census, purge, replicate
 from strongroom.workers.audit_index import AuditIndex
 from strongroom.workers.runner import Runner
 from strongroom.workers.trail_files import TrailFiles
@@ -102,6 +106,8 @@ class Node:
         if self.files is not None:
             self.files.stop()
         self.keeper.stop()
+        if self.service.tracing is not None:
+            self.service.tracing.close()
         if self.index is not None:
             self.index.stop()
         self.storage.close()
@@ -145,18 +151,22 @@ def open_node(
 def _assemble(
     config: Config, storage: Storage, worker: int, forwarder: Forwarder | None, clock: Clock, entropy: Entropy
 ) -> Node:
-    metrics, name = Metrics(), node_id(config, entropy)
+    name = node_id(config, entropy)
+    metrics = Metrics.shared(config.metrics_dir, worker) if config.is_measured else Metrics()
     keyring = load_keyring(config, storage, clock, entropy)
     trail = open_trail(config, keyring, f"trail-{worker}", clock.now(), entropy, metrics=metrics)
     storage.attach_journal(trail.append, metrics)
     vault = Vault(keyring, entropy, metrics)
-    runner = Runner(storage, purge.handlers() | replicate.handlers(vault), clock, metrics, owner=f"{name}/{worker}")
+    handlers = purge.handlers() | replicate.handlers(vault)
+    count = partial(census.take, storage, metrics, handlers)
+    runner = Runner(storage, handlers, clock, metrics, owner=f"{name}/{worker}", census=count)
     service = Service(
         storage=storage,
         around=_surroundings(config, keyring, vault, trail, entropy, metrics),
         clock=clock,
         throttle=Throttle(AWS_RATES, config.known_regions) if config.quotas_requests == "aws" else None,
         on_change=runner.wake,
+        tracing=open_tracing(os.environ),
     )
     access_keys = AccessKeys(storage, keyring, entropy, service.recall)
     companions = open_companions(config, storage, keyring, access_keys, trail, clock, entropy)
@@ -326,7 +336,11 @@ def _open_edge(
 
     origins = Origins(service.entropy, config.trusted_proxies)
     core = RequestCore(service, own, callers.find, origins=origins, companions=begin_companion, threads=threads)
-    probes = Probes(lambda: _unready(service.storage, forwarder), service.metrics if config.metrics else None)
+    probes = Probes(
+        lambda: _unready(service.storage, forwarder),
+        service.metrics if config.are_metrics_on_port else None,
+        metrics_token(config),
+    )
     return Edge(core, probes, service.entropy, forwarder=forwarder)
 
 

@@ -29,7 +29,7 @@ DEFAULT_PORT: Final = 4584
 _ACCOUNT_ID: Final = re.compile(r"\d{12}")
 _REGION: Final = re.compile(r"[a-z0-9-]{1,64}")
 _ACCESS_KEY_ID: Final = re.compile(r"[A-Za-z0-9]{16,128}")
-_MIN_SECRET_LENGTH: Final = 16
+MIN_SECRET_LENGTH: Final = 16
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
@@ -100,6 +100,12 @@ class Config:
         90, "Days that events of the audit trail can be asked for (LookupEvents, audit search); 0: not at all."
     )
     metrics: bool = _setting(False, "Serve counters at /metrics, to anyone who reaches the port.")  # noqa: FBT003
+    metrics_token_file: Path | None = _setting(
+        None, "File of a token of 16 characters or more: /metrics is for who sends it as a bearer."
+    )
+    metrics_listen: str | None = _setting(
+        None, "host:port where /metrics is served too; with it a token opens only this listener, unless metrics is set."
+    )
     log_level: str = _setting("info", "Least important messages to log: debug, info, warning or error.")
     shutdown_grace_seconds: int = _setting(30, "How long a stopping server waits for requests under way.")
 
@@ -114,6 +120,27 @@ class Config:
     @property
     def audit_dir(self) -> Path:
         return self.data_dir / "audit"
+
+    @property
+    def metrics_dir(self) -> Path:
+        return self.data_dir / "metrics"
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether anyone may ask for /metrics."""
+        return self.metrics or self.metrics_token_file is not None or self.metrics_listen is not None
+
+    @property
+    def are_metrics_on_port(self) -> bool:
+        return self.metrics or (self.metrics_token_file is not None and self.metrics_listen is None)
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Return where /metrics has a listener of its own, if anywhere."""
+        if self.metrics_listen is None:
+            return None
+        host, _, port = self.metrics_listen.rpartition(":")
+        return host.strip("[]"), int(port)
 
     @property
     def credentials_path(self) -> Path:
@@ -247,11 +274,12 @@ def _typed(name: str, value: Any, kind: Any, origin: str) -> Any:
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise TypeError(f"a value of type {kind.__name__} is wanted, not {type(value).__name__}")
     except (ValueError, TypeError) as error:
-        raise _unusable(name, f"{error} (from: {origin})") from error
+        raise unusable(name, f"{error} (from: {origin})") from error
     return value
 
 
-def _unusable(name: str, why: str) -> OperatorError:
+def unusable(name: str, why: str) -> OperatorError:
+    """Return the error about a setting whose value cannot be used."""
     return OperatorError(
         f"The setting {name} has an unusable value.", why=why, next_step="its meaning is in docs/configuration.md"
     )
@@ -275,7 +303,7 @@ def _truth(text: str) -> bool:
 def _require_sense(config: Config) -> None:
     for holds, name, why in (*_rules_of_numbers_and_names(config), *_rules_of_access(config)):
         if not holds:
-            raise _unusable(name, why)
+            raise unusable(name, why)
 
 
 _Rule = tuple[Any, str, str]
@@ -336,23 +364,8 @@ def _rules_of_access(config: Config) -> tuple[_Rule, ...]:
             "16 to 128 letters and digits",
         ),
         (
-            len(config.root_secret_access_key or "x" * _MIN_SECRET_LENGTH) >= _MIN_SECRET_LENGTH,
+            len(config.root_secret_access_key or "x" * MIN_SECRET_LENGTH) >= MIN_SECRET_LENGTH,
             "root_secret_access_key",
-            f"at least {_MIN_SECRET_LENGTH} characters",
+            f"at least {MIN_SECRET_LENGTH} characters",
         ),
-    )
-
-
-def require_safe_listener(config: Config) -> None:
-    """Refuse plain HTTP where others can listen in.
-
-    Raises:
-        OperatorError: not loopback, no TLS, and `insecure_http` is not set.
-    """
-    if is_loopback(config.host) or config.tls_cert is not None or config.insecure_http:
-        return
-    raise OperatorError(
-        f"Refusing to listen on {config.host} without TLS.",
-        why="secrets would cross the network in plain text; only loopback is safe without encryption",
-        next_step="give --tls-cert and --tls-key, or --insecure-http if TLS ends at a proxy on a trusted network",
     )

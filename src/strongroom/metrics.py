@@ -21,11 +21,11 @@ _HELP: Final = {
     "trail_syncs_total": "Times the audit trail was put on disk (fdatasync).",
     "commits_total": "Database transactions that changed something and were committed.",
     "audit_events_indexed_total": "Records of the audit trails copied into the index.",
-    "audit_index_lag_seconds": "Age of the last record in the index while newer ones wait; 0 when none does.",
+    "audit_lag_seconds": "Age of the last record in the index while newer ones wait; 0 when none does.",
     "committed_calls_total": "Calls and jobs that those transactions acknowledged; several may share one.",
 }
 
-_GAUGES: Final = frozenset({"audit_index_lag_seconds"})
+_GAUGES: Final = frozenset({"audit_lag_seconds"})
 
 
 class Metrics:

@@ -14,6 +14,7 @@ A reading call that turns out to write (the first read of a day) is run again as
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ from strongroom.storage.base import (
     WriteRequiredError,
 )
 from strongroom.throttle import Throttle
+from strongroom.tracing import Tracing
 
 __all__ = ["Bringer", "Caller", "Given", "NotBroughtError", "Service", "WriteElsewhereError", "internal_failure"]
 
@@ -58,6 +60,7 @@ class Service:
     throttle: Throttle | None = None
     recall: Recall = field(default_factory=Recall)
     on_change: Callable[[], None] = lambda: None
+    tracing: Tracing | None = None
 
     @property
     def entropy(self) -> Entropy:
@@ -66,6 +69,13 @@ class Service:
     @property
     def metrics(self) -> Metrics:
         return self.around.metrics
+
+    def answered(self, operation: str, code: str, outcome: str, began: float) -> None:
+        """Count a request that was answered just now and began at that moment of `time.perf_counter`."""
+        seconds = time.perf_counter() - began
+        self.around.metrics.observe(operation, code, outcome, seconds)
+        if self.tracing is not None:
+            self.tracing.answered(operation, code, outcome, seconds, self.clock.now())
 
     def perform(self, operation: Operation[Any], request: Request, caller: Caller) -> Response | None:
         """Do it and return when it is done. May block on the database.

@@ -34,7 +34,8 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     arguments = {"one worker": (), "two workers": ("--workers", "2")}.get(request.param)
     if arguments is None:
         arguments = ("--workers", "2", "--database", request.getfixturevalue("postgres_url"))
-    with running(tmp_path, *arguments) as running_server:
+    # The clients fail more often at once than somebody may who is not to wait.
+    with running(tmp_path, *arguments, STRONGROOM_AUTHN_FAILURES="1000") as running_server:
         yield running_server
 
 

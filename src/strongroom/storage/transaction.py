@@ -16,6 +16,7 @@ from strongroom.domain.timestamps import from_micros, to_days, to_micros
 from strongroom.storage import listing
 from strongroom.storage.base import (
     AccessKeyRow,
+    Census,
     Identities,
     Job,
     Tombstone,
@@ -27,11 +28,13 @@ from strongroom.storage.base import (
 from strongroom.storage.brought import Brought
 from strongroom.storage.identities import SqlIdentities
 from strongroom.storage.rows import (
+    CENSUS,
     SECRET_COLUMNS,
     Params,
     Row,
     access_key_of,
     access_key_params,
+    census_of,
     job_of,
     kms_key_of,
     kms_key_params,
@@ -327,6 +330,9 @@ class SqlTransaction:
 
     def list_jobs(self) -> list[Job]:
         return [job_of(row) for row in self._run("list_jobs", {})]
+
+    def census(self, now: datetime) -> Census:
+        return census_of(*(self._run(name, {"now": to_micros(now)}) for name in CENSUS))
 
     # --- what remains
 

@@ -9,6 +9,7 @@ Rules:
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any, Final, Protocol
@@ -26,7 +27,7 @@ from strongroom.companions.door import CompanionService
 from strongroom.errors import AccessDeniedException, ExpiredIdentityToken, InvalidIdentityToken, ServiceError
 from strongroom.operations.base import Request, Response
 from strongroom.service import Service, WriteElsewhereError, internal_failure
-from strongroom.wire import constraints
+from strongroom.wire import constraints, faults
 from strongroom.wire.exchange import Answer, Elsewhere, HttpRequest, Outcome, Pending, waited
 
 _TOKENS: Final = "web identity tokens"
@@ -57,6 +58,7 @@ class Progress(msgspec.Struct):
     name: str = "Unknown"
     verified: Verified[CallerKey] | None = None
     has_waited: bool = False
+    began: float = msgspec.field(default_factory=time.perf_counter)
 
     @property
     def known_operation(self) -> CompanionOperation[Any]:
@@ -177,7 +179,7 @@ class CompanionCore:
         return self._succeeded(progress, response)
 
     def _succeeded(self, progress: Progress, response: Response | None) -> Answer:
-        self._count(progress, "Success")
+        self._count(progress, "Success", "success")
         return progress.speech.answer(response)
 
     def _failed(self, progress: Progress, error: BaseException) -> Answer:
@@ -211,9 +213,9 @@ class CompanionCore:
         return self._fault(progress, error)
 
     def _fault(self, progress: Progress, error: ServiceError) -> Answer:
-        self._count(progress, error.code)
+        self._count(progress, error.code, faults.outcome_of(error))
         return progress.speech.fault(error)
 
-    def _count(self, progress: Progress, code: str) -> None:
+    def _count(self, progress: Progress, code: str, outcome: str) -> None:
         operation = "Unknown" if progress.operation is None else progress.operation.name
-        self._service.metrics.increment("requests_total", f'operation="{operation}",code="{code}"')
+        self._service.answered(operation, code, outcome, progress.began)
