@@ -162,21 +162,20 @@ class AuditIndex:
         wanted = [event for event in events if event is not None and event.happened_at >= oldest]
         before, after = self._positions[name], part[-1].position
 
-        def copy(tx: Transaction) -> tuple[int, float]:
+        def copy(tx: Transaction) -> float:
             began = time.monotonic()
             if not tx.trail.advance(name, before, after):
                 raise OvertakenError
-            inserted = _insert(tx, wanted)
-            return len(inserted), time.monotonic() - began
+            _insert(tx, wanted)
+            return time.monotonic() - began
 
         try:
-            count, took = self._storage.write(copy)
+            took = self._storage.write(copy)
         except Exception:
             del self._positions[name]  # whatever happened, the database knows how far it is
             raise
         self._positions[name] = after
         self._slice = max(MIN_SLICE, next_slice(self._slice, took, MAX_SLICE))
-        self._metrics.increment("audit_events_indexed_total", by=count)
 
     def _note_lag(self, part: Sequence[Placed]) -> None:
         last = event_of(part[-1].line.record, "", 0)
@@ -198,10 +197,10 @@ def _state_of(path: Path) -> tuple[int, int] | None:
     return state.st_ino, state.st_size
 
 
-def _insert(tx: Transaction, events: Sequence[TrailEvent]) -> list[TrailEvent]:
-    """Insert events with what follows from them, and return those that were not there."""
+def _insert(tx: Transaction, events: Sequence[TrailEvent]) -> None:
+    """Insert the events that are not there yet, with what follows from them."""
     if not events:
-        return []
+        return
     events = _with_arns(tx, events)
     fresh = tx.trail.insert_events(events)
     inserted: list[TrailEvent] = []
@@ -213,7 +212,6 @@ def _insert(tx: Transaction, events: Sequence[TrailEvent]) -> list[TrailEvent]:
     for key, use in sorted(key_uses_of(inserted).items()):
         if tx.find_access_key(key) is not None:
             tx.identities.record_key_use(key, use)
-    return inserted
 
 
 def _with_arns(tx: Transaction, events: Sequence[TrailEvent]) -> list[TrailEvent]:
