@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from strongroom import ids
@@ -50,6 +50,7 @@ from strongroom.wire.exchange import HttpRequest, Outcome
 from strongroom.wire.origins import Origins
 from strongroom.wire.query_core import QueryCore
 from strongroom.workers import purge, replicate
+from strongroom.workers.audit_index import AuditIndex
 from strongroom.workers.runner import Runner
 from strongroom.workers.trail_keeper import TrailKeeper
 
@@ -72,6 +73,7 @@ class Node:
     companions: CompanionService
     runner: Runner
     keeper: TrailKeeper
+    index: AuditIndex | None
     threads: Executor | None
     fetchers: Executor
     writes: bool
@@ -81,6 +83,8 @@ class Node:
         self.keeper.start()
         if self.writes:
             self.runner.start()
+        if self.index is not None:
+            self.index.start()
 
     def close(self) -> None:
         """Finish what is under way, flush, and let go of everything."""
@@ -89,6 +93,8 @@ class Node:
             self.threads.shutdown(wait=True)
         self.runner.stop()
         self.keeper.stop()
+        if self.index is not None:
+            self.index.stop()
         self.storage.close()
         self.trail.close()
 
@@ -155,6 +161,7 @@ def _assemble(
         edge=_open_edge(config, service, companions, threads, fetchers, forwarder),
         runner=runner,
         keeper=TrailKeeper(trail, storage, clock, node=name, anchors=config.audit_dir if worker == 0 else None),
+        index=_open_index(config, storage, clock, metrics, node=name) if worker == 0 else None,
         threads=threads,
         fetchers=fetchers,
         writes=worker == 0 or config.database is not None,
@@ -197,6 +204,13 @@ def open_trail(
             [service_event(name="RepairAuditTrail", now=now, event_id=event_id, details=details)], durable=True
         )
     return trail
+
+
+def _open_index(config: Config, storage: Storage, clock: Clock, metrics: Metrics, *, node: str) -> AuditIndex | None:
+    if not config.audit_index_days:
+        return None
+    kept = timedelta(days=config.audit_index_days)
+    return AuditIndex(storage, clock, metrics, node=node, folder=config.audit_dir, kept=kept)
 
 
 def open_companions(

@@ -85,6 +85,9 @@ class Config:
     oidc_ca_file: Path | None = _setting(
         None, "PEM file of authorities that identity providers' certificates may name."
     )
+    audit_index_days: int = _setting(
+        90, "Days that events of the audit trail can be asked for (LookupEvents, audit search); 0: not at all."
+    )
     metrics: bool = _setting(False, "Serve counters at /metrics, to anyone who reaches the port.")  # noqa: FBT003
     log_level: str = _setting("info", "Least important messages to log: debug, info, warning or error.")
     shutdown_grace_seconds: int = _setting(30, "How long a stopping server waits for requests under way.")
@@ -283,6 +286,7 @@ def _rules_of_numbers_and_names(config: Config) -> tuple[_Rule, ...]:
         (config.quotas_requests in ("off", "aws"), "quotas_requests", "off or aws"),
         (min(config.quotas.numbers) > 0, "quotas_secrets", "every quota is a positive number"),
         (config.authn_failures >= 0, "authn_failures", "a number of failures, or 0"),
+        (config.audit_index_days >= 0, "audit_index_days", "a number of days, or 0"),
         (config.shutdown_grace_seconds >= 0, "shutdown_grace_seconds", "a number of seconds"),
         (
             config.database is None or config.database.startswith(("postgresql://", "postgres://")),

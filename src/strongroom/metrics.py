@@ -1,4 +1,4 @@
-"""Counters of the process, as plain integers, in Prometheus' text form on request.
+"""Counters and gauges of the process, as plain integers, in Prometheus' text form on request.
 
 Names carry no secret, ARN or key id: they would leak, and grow without bound.
 """
@@ -20,12 +20,19 @@ _HELP: Final = {
     "jobs_failed_total": "Attempts of background jobs that ended in an error.",
     "trail_syncs_total": "Times the audit trail was put on disk (fdatasync).",
     "commits_total": "Database transactions that changed something and were committed.",
+    "audit_events_indexed_total": "Records of the audit trails copied into the index.",
+    "audit_index_lag_seconds": "Age of the last record in the index while newer ones wait; 0 when none does.",
     "committed_calls_total": "Calls and jobs that those transactions acknowledged; several may share one.",
 }
 
+_GAUGES: Final = frozenset({"audit_index_lag_seconds"})
+
 
 class Metrics:
-    """A bag of monotonic counters. Safe to use from several threads: none loses what another adds."""
+    """A bag of monotonic counters, and of gauges that are put to what is so now.
+
+    Safe to use from several threads: none loses what another adds.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -35,6 +42,11 @@ class Metrics:
         """Add to a counter named in this module; `labels` are in Prometheus' own syntax."""
         with self._lock:
             self._counts[name, labels] += by
+
+    def put(self, name: str, value: int) -> None:
+        """Say what a gauge named in this module shows now."""
+        with self._lock:
+            self._counts[name, ""] = value
 
     def value(self, name: str, labels: str = "") -> int:
         return self._counts[name, labels]
@@ -46,7 +58,8 @@ class Metrics:
         labelled = {name for name, labels in counts if labels}
         lines = []
         for name, help_text in _HELP.items():
-            lines += [f"# HELP strongroom_{name} {help_text}", f"# TYPE strongroom_{name} counter"]
+            kind = "gauge" if name in _GAUGES else "counter"
+            lines += [f"# HELP strongroom_{name} {help_text}", f"# TYPE strongroom_{name} {kind}"]
             for (counted, labels), count in sorted(counts.items()):
                 if counted == name and (labels or name not in labelled):
                     lines.append(f"strongroom_{name}{f'{{{labels}}}' if labels else ''} {count}")

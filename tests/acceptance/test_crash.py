@@ -20,7 +20,7 @@ import pytest
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
-from strongroom.audit.trail import take_apart
+from strongroom.audit.chain import take_apart
 from support.postgres import PrivatePostgres
 from support.server import Server, running
 from support.storages import run_sql

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from strongroom.app import Node, open_node, prepare
+from strongroom.audit.chain import take_apart
 from strongroom.audit.record import Origin
-from strongroom.audit.trail import take_apart
 from strongroom.config import Config
 from strongroom.domain.principal import Principal, root_arn
 from strongroom.operations import OPERATIONS

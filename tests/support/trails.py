@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from strongroom.audit.trail import Trail, take_apart
+from strongroom.audit.chain import take_apart
+from strongroom.audit.trail import Trail
 
 KEY = bytes(range(32))
 TERM = 3

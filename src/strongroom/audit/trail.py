@@ -1,9 +1,7 @@
 """The audit trail: one append-only file per process, each line chained to the one before it.
 
-Format: a line is a CloudTrail record whose last member is
-`"chain":{"key":TERM,"seq":N,"mac":"HEX"}`. The MAC is HMAC-SHA256, under a key derived from keyring term
-TERM, of the previous line's MAC (32 zero bytes for the first), the sequence number, and the record's bytes
-before the chain was added. Changing, dropping, swapping or doubling a line breaks the chain at that line.
+The format of a line is told in `chain`, that of the files in `files`. Changing, dropping, swapping or doubling
+a line breaks the chain at that line.
 
 Why it is safe:
 - A record is written with one write(2) before its answer leaves. Records of changing calls are on disk
@@ -22,69 +20,19 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hmac
-import mmap
 import os
-import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
+from strongroom.audit.chain import FIRST_MAC, chain_mac, take_apart
+from strongroom.audit.files import TAIL_BYTES, last_finished
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
-
-FIRST_MAC: Final = bytes(32)
-
-_TAIL_BYTES: Final = 1 << 20
-_CHAIN: Final = re.compile(rb',"chain":\{"key":([1-9]\d*),"seq":([1-9]\d*),"mac":"([0-9a-f]{64})"\}\}\Z')
-"""Numbers as they are written, without leading zeros: a line has one spelling."""
 
 
 class TrailError(Exception):
     """The trail could not be written: no audit, no answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChainedLine:
-    """A line of the trail, taken apart."""
-
-    record: bytes
-    term: int
-    sequence: int
-    mac: bytes
-
-
-def chain_mac(key: bytes, previous: bytes, sequence: int, record: bytes) -> bytes:
-    return hmac.digest(key, previous + sequence.to_bytes(8, "big") + record, "sha256")
-
-
-def take_apart(line: bytes) -> ChainedLine | None:
-    """Return the parts of a line without its line end, or None if it is not one of ours."""
-    match = _CHAIN.search(line)
-    if match is None:
-        return None
-    return ChainedLine(line[: match.start()] + b"}", int(match[1]), int(match[2]), bytes.fromhex(match[3].decode()))
-
-
-def synced_head_of(path: Path) -> ChainedLine | None:
-    """Return the last whole record of a trail file, once it is on disk; None while there is none."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _TAIL_BYTES))
-        whole, _, _ = file.read().rpartition(b"\n")
-        os.fdatasync(file.fileno())
-    return take_apart(whole.rpartition(b"\n")[2]) if whole else None
-
-
-def holds_record(path: Path, sequence: int, mac: str) -> bool:
-    """Tell whether a trail file holds a record of this place and MAC. Reads backwards, so a late one is found soon."""
-    with path.open("rb") as file:
-        if file.seek(0, os.SEEK_END) == 0:
-            return False
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return content.rfind(b',"seq":%d,"mac":"%s"}}\n' % (sequence, mac.encode())) >= 0
 
 
 class _Sync:
@@ -233,6 +181,10 @@ def _open_exclusively(path: Path, *, waits: bool) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+        if not path.exists() or path.stat().st_ino != os.fstat(descriptor).st_ino:
+            # Whoever had it before has finished the file meanwhile.
+            os.close(descriptor)
+            return _open_exclusively(path, waits=waits)
     except OSError as error:
         os.close(descriptor)
         raise OperatorError(
@@ -246,14 +198,16 @@ def _open_exclusively(path: Path, *, waits: bool) -> int:
 def _recover(descriptor: int, path: Path) -> tuple[int, int, bytes, int]:
     """Return size, last sequence, last MAC and the length of a torn rest, which is cut off."""
     size = os.fstat(descriptor).st_size
-    tail = os.pread(descriptor, min(size, _TAIL_BYTES), max(0, size - _TAIL_BYTES))
+    tail = os.pread(descriptor, min(size, TAIL_BYTES), max(0, size - TAIL_BYTES))
     torn = len(tail) - (tail.rfind(b"\n") + 1)
     if torn:
         os.ftruncate(descriptor, size - torn)
         tail = tail[:-torn]
     lines = tail.splitlines()
     if not lines:
-        return size - torn, 0, FIRST_MAC, torn
+        before = last_finished(path.parent, path.stem)
+        sequence, mac = (0, FIRST_MAC) if before is None else (before.sequence, before.mac)
+        return size - torn, sequence, mac, torn
     last = take_apart(lines[-1])
     if last is None:
         raise OperatorError(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from strongroom.audit.trail import FIRST_MAC, chain_mac, take_apart
+from strongroom.audit.chain import FIRST_MAC, chain_mac, take_apart
 from strongroom.storage.base import TrailHead
 
 

@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from strongroom.app import AUDIT_KEY_LABEL, load_keyring, open_storage
-from strongroom.audit.trail import take_apart
+from strongroom.audit.chain import take_apart
 from strongroom.audit.verify import Verdict, verify
 from strongroom.cli.options import AsJson, ConfigFile, Database, DataDir, existing_deployment
 from strongroom.clock import SystemClock

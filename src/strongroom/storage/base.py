@@ -14,11 +14,11 @@ This module names no database and imports none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from strongroom.domain.identity import Grants, Group, Identity, IdentityKind, ManagedPolicy, PolicyVersion, User
 from strongroom.domain.kms_key import KmsKey
@@ -27,6 +27,7 @@ from strongroom.domain.narrowing import Narrowing
 from strongroom.domain.replication import Replica
 from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.secret import Secret, Version
+from strongroom.domain.trail_event import EventPlace, EventQuery, Reader, TrailEvent, TrailPosition
 from strongroom.metrics import Metrics
 from strongroom.recall import Mark
 
@@ -166,11 +167,60 @@ class Identities(Protocol):
     def forget_key_use(self, access_key_id: str) -> None: ...
 
 
+class SecretPlace(NamedTuple):
+    """Where a secret is found."""
+
+    account_id: str
+    region: str
+    name: str
+
+
+class TrailPage(NamedTuple):
+    """Some of the events that are asked for, and where to go on; None at the end."""
+
+    events: list[TrailEvent]
+    after: EventPlace | None
+
+
+class TrailIndex(Protocol):
+    """The verbs about the events of the audit trails, and about the readers of secrets."""
+
+    def position(self, trail: str) -> TrailPosition | None: ...
+    def advance(self, trail: str, before: TrailPosition | None, after: TrailPosition) -> bool:
+        """Say that a trail is copied up to a place; False, and nothing is changed, if it was not up to `before`."""
+        ...
+
+    def insert_events(self, events: Sequence[TrailEvent]) -> set[str]:
+        """Insert the events that are not there yet, and return their ids."""
+        ...
+
+    def find_event(self, event_id: str) -> TrailEvent | None: ...
+    def events(self, query: EventQuery, after: EventPlace | None, limit: int) -> TrailPage:
+        """Look at `limit` events that may be asked for, newest first, and return those that are."""
+        ...
+
+    def delete_events(self, before: datetime, limit: int) -> int: ...
+    def has_events(self, before: datetime) -> bool: ...
+    def secrets_named(self, places: Iterable[SecretPlace]) -> Mapping[SecretPlace, tuple[str, datetime]]:
+        """Return ARN and date of creation of the secrets that are there."""
+        ...
+
+    def add_readers(self, readers: Sequence[Reader]) -> None:
+        """Add what was counted of readers, each once, to what is known of them."""
+        ...
+
+    def readers(self, secret_arn: str) -> Sequence[Reader]: ...
+    def delete_readers(self, before: datetime) -> None: ...
+
+
 class Transaction(Protocol):
     """Every verb of the storage. `find_*` gives None for what is not there; ARNs are keys, never patterns."""
 
     writable: bool
     identities: Identities
+
+    @property
+    def trail(self) -> TrailIndex: ...
 
     def journal(self, entry: bytes) -> None: ...
 

@@ -14,7 +14,16 @@ from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.secret import Secret, Version
 from strongroom.domain.timestamps import from_micros, to_days, to_micros
 from strongroom.storage import listing
-from strongroom.storage.base import AccessKeyRow, Identities, Job, Tombstone, TrailHead, WrappedKey, WriteRequiredError
+from strongroom.storage.base import (
+    AccessKeyRow,
+    Identities,
+    Job,
+    Tombstone,
+    TrailHead,
+    TrailIndex,
+    WrappedKey,
+    WriteRequiredError,
+)
 from strongroom.storage.brought import Brought
 from strongroom.storage.identities import SqlIdentities
 from strongroom.storage.rows import (
@@ -36,6 +45,7 @@ from strongroom.storage.rows import (
     wrapped_key_of,
 )
 from strongroom.storage.sql import Queries, Query
+from strongroom.storage.trail_index import SqlTrailIndex
 
 T = TypeVar("T")
 Execute = Callable[[Query, Params], list[Row]]
@@ -52,6 +62,10 @@ class SqlTransaction:
         self._brought = Brought()
         self._seen: dict[str, Secret] = {}
         self.identities: Identities = SqlIdentities(self._run, self._change)
+
+    @property
+    def trail(self) -> TrailIndex:
+        return SqlTrailIndex(self._run, self._change)
 
     def journal(self, entry: bytes) -> None:
         self.entries.append(entry)

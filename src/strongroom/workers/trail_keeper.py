@@ -13,7 +13,9 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from strongroom.audit.trail import ChainedLine, Trail, holds_record, synced_head_of
+from strongroom.audit.chain import ChainedLine
+from strongroom.audit.files import head_of, holds, trail_names
+from strongroom.audit.trail import Trail
 from strongroom.clock import Clock
 from strongroom.storage.base import Storage, TrailHead
 
@@ -64,22 +66,22 @@ class TrailKeeper:
     def _anchor(self, folder: Path) -> None:
         if self._known is None:
             self._known = {head.trail: head for head in self._storage.read(lambda tx: tx.list_trail_heads())}
-        for path in sorted(folder.glob("*.jsonl")):
-            name, head = f"{self._node}/{path.stem}", synced_head_of(path)
+        for trail in trail_names(folder):
+            name, head = f"{self._node}/{trail}", head_of(folder, trail)
             known = self._known.get(name)
-            if known is not None and not self._still_holds(path, head, known):
-                logger.error("The audit trail %s was cut: record %d is no longer there", path, known.sequence)
+            if known is not None and not self._still_holds(folder, trail, head, known):
+                logger.error("The audit trail %s was cut: record %d is no longer there", trail, known.sequence)
             elif head is not None and (known is None or head.sequence > known.sequence):
                 anchored, now = TrailHead(name, head.sequence, head.mac.hex()), self._clock.now()
                 self._storage.write(lambda tx, one=anchored, now=now: tx.put_trail_head(one, now))  # type: ignore[misc]
                 self._known[name] = anchored
 
-    def _still_holds(self, path: Path, head: ChainedLine | None, known: TrailHead) -> bool:
+    def _still_holds(self, folder: Path, trail: str, head: ChainedLine | None, known: TrailHead) -> bool:
         """Tell whether a trail holds the record that is remembered: searched for once, and again if the file shrank."""
         if head is None or head.sequence < known.sequence:
             self._checked.discard(known.trail)
             return False
-        if known.trail not in self._checked and not holds_record(path, known.sequence, known.mac):
+        if known.trail not in self._checked and not holds(folder, trail, known.sequence, known.mac):
             return False
         self._checked.add(known.trail)
         return True

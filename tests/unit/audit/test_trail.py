@@ -14,7 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from strongroom.audit import trail as trail_module
-from strongroom.audit.trail import FIRST_MAC, TrailError, chain_mac, synced_head_of, take_apart
+from strongroom.audit.chain import FIRST_MAC, chain_mac, take_apart
+from strongroom.audit.files import synced_head_of
+from strongroom.audit.trail import TrailError
 from strongroom.audit.verify import verify
 from strongroom.errors import OperatorError
 from support.trails import KEY, TERM, key_of_term, names_in, open_trail, record, write_trail
@@ -248,7 +250,7 @@ def test_a_whole_trail_is_continued(path):
 
 
 def test_the_chain_is_found_behind_a_long_trail(path, monkeypatch):
-    monkeypatch.setattr(trail_module, "_TAIL_BYTES", 1_000)
+    monkeypatch.setattr(trail_module, "TAIL_BYTES", 1_000)
     write_trail(path, 50)
     trail = open_trail(path)
     trail.append([record(51)], durable=False)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strongroom.audit.trail import Trail, take_apart
+from strongroom.audit.chain import take_apart
+from strongroom.audit.trail import Trail
 from strongroom.audit.verify import verify
 from strongroom.storage.base import TrailHead
 from support.trails import key_of_term, open_trail, record, write_trail

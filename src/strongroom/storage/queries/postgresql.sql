@@ -73,3 +73,6 @@ LEFT JOIN LATERAL (
     (SELECT stages.version_id FROM stages WHERE stages.arn = found.arn AND stages.label = wanted.label)
   )
 ) AS version ON TRUE
+
+-- fragment given_rows --
+jsonb_array_elements(CAST(CAST(:rows AS TEXT) AS JSONB)) AS given (value)

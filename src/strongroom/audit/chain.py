@@ -1,0 +1,45 @@
+"""The chain of a trail: how a line holds its record, and how it depends on the line before it.
+
+A line is a record whose last member is `"chain":{"key":TERM,"seq":N,"mac":"HEX"}`. The MAC is HMAC-SHA256,
+under a key derived from keyring term TERM, of the previous line's MAC (32 zero bytes for the first), the
+sequence number, and the record's bytes before the chain was added.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass
+from typing import Final
+
+FIRST_MAC: Final = bytes(32)
+
+_CHAIN: Final = re.compile(rb',"chain":\{"key":([1-9]\d*),"seq":([1-9]\d*),"mac":"([0-9a-f]{64})"\}\}\Z')
+"""Numbers as they are written, without leading zeros: a line has one spelling."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainedLine:
+    """A line of the trail, taken apart."""
+
+    record: bytes
+    term: int
+    sequence: int
+    mac: bytes
+
+
+def chain_mac(key: bytes, previous: bytes, sequence: int, record: bytes) -> bytes:
+    return hmac.digest(key, previous + sequence.to_bytes(8, "big") + record, "sha256")
+
+
+def take_apart(line: bytes) -> ChainedLine | None:
+    """Return the parts of a line without its line end, or None if it is not one of ours."""
+    match = _CHAIN.search(line)
+    if match is None:
+        return None
+    return ChainedLine(line[: match.start()] + b"}", int(match[1]), int(match[2]), bytes.fromhex(match[3].decode()))
+
+
+def line_end(sequence: int, mac: str) -> bytes:
+    """Return how the line of a record ends, its line end included."""
+    return b',"seq":%d,"mac":"%s"}}\n' % (sequence, mac.encode())
