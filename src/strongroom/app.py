@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from strongroom import ids
+from strongroom.alarms.base import Sender, Sink
+from strongroom.alarms.destinations import parse_sinks
 from strongroom.attempt import Surroundings
 from strongroom.audit.record import Origin, service_event
 from strongroom.audit.trail import Trail
@@ -50,7 +53,9 @@ from strongroom.wire.exchange import HttpRequest, Outcome
 from strongroom.wire.origins import Origins
 from strongroom.wire.query_core import QueryCore
 from strongroom.workers import purge, replicate
+from strongroom.workers.alarms import AlarmWatch
 from strongroom.workers.audit_index import AuditIndex
+from strongroom.workers.courier import Courier
 from strongroom.workers.runner import Runner
 from strongroom.workers.trail_keeper import TrailKeeper
 
@@ -74,6 +79,8 @@ class Node:
     runner: Runner
     keeper: TrailKeeper
     index: AuditIndex | None
+    watch: AlarmWatch | None
+    courier: Courier | None
     threads: Executor | None
     fetchers: Executor
     writes: bool
@@ -85,6 +92,10 @@ class Node:
             self.runner.start()
         if self.index is not None:
             self.index.start()
+        if self.watch is not None:
+            self.watch.start()
+        if self.courier is not None:
+            self.courier.start()
 
     def close(self) -> None:
         """Finish what is under way, flush, and let go of everything."""
@@ -92,6 +103,10 @@ class Node:
         if self.threads is not None:
             self.threads.shutdown(wait=True)
         self.runner.stop()
+        if self.watch is not None:
+            self.watch.stop()
+        if self.courier is not None:
+            self.courier.stop()
         self.keeper.stop()
         if self.index is not None:
             self.index.stop()
@@ -144,7 +159,7 @@ def _assemble(
     runner = Runner(storage, purge.handlers() | replicate.handlers(vault), clock, metrics, owner=f"{name}/{worker}")
     service = Service(
         storage=storage,
-        around=_surroundings(config, keyring, vault, trail, entropy, metrics),
+        around=surroundings(config, keyring, vault, trail, entropy, metrics),
         clock=clock,
         throttle=Throttle(AWS_RATES, config.known_regions) if config.quotas_requests == "aws" else None,
         on_change=runner.wake,
@@ -152,6 +167,8 @@ def _assemble(
     access_keys = AccessKeys(storage, keyring, entropy, service.recall)
     companions = open_companions(config, storage, keyring, access_keys, trail, clock, entropy)
     threads = None if storage.reads_inline else ThreadPoolExecutor(storage.pool_size, thread_name_prefix="requests")
+    keeper = TrailKeeper(trail, storage, clock, node=name, anchors=config.audit_dir if worker == 0 else None)
+    sinks = open_sinks(config)
     fetchers = ThreadPoolExecutor(FETCHING_THREADS, thread_name_prefix="identity-provider-keys")
     return Node(
         storage=storage,
@@ -160,15 +177,17 @@ def _assemble(
         companions=companions,
         edge=_open_edge(config, service, companions, threads, fetchers, forwarder),
         runner=runner,
-        keeper=TrailKeeper(trail, storage, clock, node=name, anchors=config.audit_dir if worker == 0 else None),
+        keeper=keeper,
         index=_open_index(config, storage, clock, metrics, node=name) if worker == 0 else None,
+        watch=_open_watch(config, storage, clock, metrics, sinks, keeper) if worker == 0 else None,
+        courier=Courier(storage, clock, metrics, sinks=sinks, owner=f"{name}/courier") if worker == 0 else None,
         threads=threads,
         fetchers=fetchers,
         writes=worker == 0 or config.database is not None,
     )
 
 
-def _surroundings(
+def surroundings(
     config: Config, keyring: Keyring, vault: Vault, trail: Trail, entropy: Entropy, metrics: Metrics
 ) -> Surroundings:
     return Surroundings(
@@ -181,6 +200,7 @@ def _surroundings(
         regions=config.known_regions,
         quotas=config.quotas,
         room=SecretRoom(),
+        deletion_rules=config.deletion_rules,
     )
 
 
@@ -211,6 +231,32 @@ def _open_index(config: Config, storage: Storage, clock: Clock, metrics: Metrics
         return None
     kept = timedelta(days=config.audit_index_days)
     return AuditIndex(storage, clock, metrics, node=node, folder=config.audit_dir, kept=kept)
+
+
+def open_sinks(config: Config) -> dict[str, Sink]:
+    """Return the receivers of notices by name. Raises OperatorError."""
+    try:
+        return parse_sinks(config.alarms_sinks, Sender(config.account_id, config.region), config.alarms_signing_key)
+    except ValueError as error:
+        raise OperatorError(
+            "The setting alarms_sinks names a receiver that cannot be used.",
+            why=str(error),
+            next_step="its forms are in docs/alarms.md",
+        ) from error
+
+
+def _open_watch(
+    config: Config, storage: Storage, clock: Clock, metrics: Metrics, sinks: Mapping[str, Sink], keeper: TrailKeeper
+) -> AlarmWatch:
+    return AlarmWatch(
+        storage,
+        clock,
+        metrics,
+        thresholds=config.thresholds,
+        receivers=sinks,
+        broken_trails=lambda: keeper.broken,
+        is_indexed=config.audit_index_days > 0,
+    )
 
 
 def open_companions(

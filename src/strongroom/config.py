@@ -14,11 +14,14 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from platformdirs import user_data_path
 
+from strongroom.domain.alarms import Alarm, Thresholds
+from strongroom.domain.protection import MAX_HOLD_DAYS, DeletionRules, parse_minimum_windows
 from strongroom.domain.quotas import AWS, Quotas
 from strongroom.domain.regions import AWS_REGIONS
 from strongroom.errors import OperatorError
@@ -88,6 +91,25 @@ class Config:
     audit_index_days: int = _setting(
         90, "Days that events of the audit trail can be asked for (LookupEvents, audit search); 0: not at all."
     )
+    deletion_hold_on_read_days: int = _setting(
+        0, "Days that a refused read of a secret scheduled for deletion postpones its purge to; 0: not at all."
+    )
+    deletion_hold_max_days: int = _setting(30, "Most days that a purge is postponed beyond the end of its window.")
+    deletion_min_days: tuple[str, ...] = _setting(
+        (), "Shortest recovery windows by prefixes of names, as prefix=days, separated by commas."
+    )
+    alarms_sinks: tuple[str, ...] = _setting(
+        (), "Where alarms are told, as name=URL, separated by commas (docs/alarms.md).", secret=True
+    )
+    alarms_signing_key: str | None = _setting(
+        None, "Key that webhooks are signed with, 16 characters or more.", secret=True
+    )
+    alarms_off: tuple[str, ...] = _setting((), "Names of alarms that never ring, separated by commas.")
+    alarms_denied_calls: int = _setting(20, "Denied calls of one caller within alarms_denied_minutes that ring.")
+    alarms_denied_minutes: int = _setting(5, "Minutes within which denied calls of one caller are counted.")
+    alarms_mass_reads: int = _setting(50, "Secrets read by one caller within alarms_mass_minutes that ring.")
+    alarms_mass_minutes: int = _setting(5, "Minutes within which the secrets that one caller reads are counted.")
+    alarms_purge_days: int = _setting(3, "Days before a purge from which on readers of the secret ring.")
     metrics: bool = _setting(False, "Serve counters at /metrics, to anyone who reaches the port.")  # noqa: FBT003
     log_level: str = _setting("info", "Least important messages to log: debug, info, warning or error.")
     shutdown_grace_seconds: int = _setting(30, "How long a stopping server waits for requests under way.")
@@ -115,6 +137,22 @@ class Config:
     @property
     def quotas(self) -> Quotas:
         return Quotas(self.quotas_secrets, self.quotas_versions, self.quotas_labels, self.quotas_tags)
+
+    @property
+    def deletion_rules(self) -> DeletionRules:
+        hold, most = timedelta(days=self.deletion_hold_on_read_days), timedelta(days=self.deletion_hold_max_days)
+        return DeletionRules(hold, most, parse_minimum_windows(self.deletion_min_days))
+
+    @property
+    def thresholds(self) -> Thresholds:
+        return Thresholds(
+            denied_calls=self.alarms_denied_calls,
+            denied_within=timedelta(minutes=self.alarms_denied_minutes),
+            mass_reads=self.alarms_mass_reads,
+            mass_within=timedelta(minutes=self.alarms_mass_minutes),
+            purge_within=timedelta(days=self.alarms_purge_days),
+            off=frozenset(self.alarms_off),
+        )
 
     @property
     def scheme(self) -> str:
@@ -262,7 +300,12 @@ def _truth(text: str) -> bool:
 
 
 def _require_sense(config: Config) -> None:
-    for holds, name, why in (*_rules_of_numbers_and_names(config), *_rules_of_access(config)):
+    try:
+        parse_minimum_windows(config.deletion_min_days)
+    except ValueError as error:
+        raise _unusable("deletion_min_days", str(error)) from error
+    rules = (*_rules_of_numbers_and_names(config), *_rules_of_access(config), *_rules_of_watching(config))
+    for holds, name, why in rules:
         if not holds:
             raise _unusable(name, why)
 
@@ -319,6 +362,23 @@ def _rules_of_access(config: Config) -> tuple[_Rule, ...]:
             "root_secret_access_key",
             f"at least {_MIN_SECRET_LENGTH} characters",
         ),
+    )
+
+
+def _rules_of_watching(config: Config) -> tuple[_Rule, ...]:
+    days, key = f"0 to {MAX_HOLD_DAYS} days", config.alarms_signing_key
+    counts = ("alarms_denied_calls", "alarms_denied_minutes", "alarms_mass_reads", "alarms_mass_minutes")
+    return (
+        (0 <= config.deletion_hold_on_read_days <= MAX_HOLD_DAYS, "deletion_hold_on_read_days", days),
+        (0 <= config.deletion_hold_max_days <= MAX_HOLD_DAYS, "deletion_hold_max_days", days),
+        (set(config.alarms_off) <= set(Alarm), "alarms_off", f"names among {', '.join(Alarm)}"),
+        (config.alarms_purge_days >= 0, "alarms_purge_days", "a number of days"),
+        (
+            key is None or len(key) >= _MIN_SECRET_LENGTH,
+            "alarms_signing_key",
+            f"at least {_MIN_SECRET_LENGTH} characters",
+        ),
+        *((getattr(config, name) > 0, name, "a positive number") for name in counts),
     )
 
 

@@ -22,10 +22,13 @@ _HELP: Final = {
     "commits_total": "Database transactions that changed something and were committed.",
     "audit_events_indexed_total": "Records of the audit trails copied into the index.",
     "audit_index_lag_seconds": "Age of the last record in the index while newer ones wait; 0 when none does.",
+    "alarm_state": "Whether an alarm rings (1) or not (0), by its name.",
+    "alarm_notices_sent_total": "Changes of alarms that were told to a receiver.",
+    "alarm_notices_failed_total": "Attempts to tell a receiver that failed; each is tried again.",
     "committed_calls_total": "Calls and jobs that those transactions acknowledged; several may share one.",
 }
 
-_GAUGES: Final = frozenset({"audit_index_lag_seconds"})
+_GAUGES: Final = frozenset({"alarm_state", "audit_index_lag_seconds"})
 
 
 class Metrics:
@@ -43,10 +46,10 @@ class Metrics:
         with self._lock:
             self._counts[name, labels] += by
 
-    def put(self, name: str, value: int) -> None:
+    def put(self, name: str, value: int, labels: str = "") -> None:
         """Say what a gauge named in this module shows now."""
         with self._lock:
-            self._counts[name, ""] = value
+            self._counts[name, labels] = value
 
     def value(self, name: str, labels: str = "") -> int:
         return self._counts[name, labels]

@@ -30,6 +30,7 @@ from strongroom.domain.secret import Secret, Version
 from strongroom.domain.trail_event import EventPlace, EventQuery, Reader, TrailEvent, TrailPosition
 from strongroom.metrics import Metrics
 from strongroom.recall import Mark
+from strongroom.storage.watching import AlarmBook, Deletions
 
 T = TypeVar("T")
 
@@ -120,10 +121,7 @@ class Identities(Protocol):
     """The verbs about users, groups, roles, managed policies and identity providers; the kind says which is found."""
 
     def hold(self, account_id: str) -> None:
-        """Wait until no other call changes identities of the account, and keep others waiting until the end.
-
-        Before this nothing may be read on which a change depends.
-        """
+        """Keep others from changing identities of the account until the end; read nothing of them before this."""
         ...
 
     def find(self, kind: IdentityKind, account_id: str, name: str) -> Any: ...
@@ -221,6 +219,10 @@ class Transaction(Protocol):
 
     @property
     def trail(self) -> TrailIndex: ...
+    @property
+    def deletions(self) -> Deletions: ...
+    @property
+    def alarms(self) -> AlarmBook: ...
 
     def journal(self, entry: bytes) -> None: ...
 
@@ -339,10 +341,7 @@ Given = Mapping[tuple[str, tuple[str, ...]], list[tuple[Any, ...]]]
 
 
 class Bringer(Protocol):
-    """Fetches together what many calls are about to read, in one round trip.
-
-    What is asked for is read after it was asked for: nothing that was acknowledged before is missed.
-    """
+    """Fetches together what many calls are about to read, and reads it after it was asked for."""
 
     def access_key(self, access_key_id: str) -> Future[Given]: ...
     def version(self, wanted: WantedVersion) -> Future[Given]: ...

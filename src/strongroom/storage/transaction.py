@@ -14,6 +14,7 @@ from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.secret import Secret, Version
 from strongroom.domain.timestamps import from_micros, to_days, to_micros
 from strongroom.storage import listing
+from strongroom.storage.alarm_book import SqlAlarmBook, SqlDeletions
 from strongroom.storage.base import (
     AccessKeyRow,
     Identities,
@@ -46,6 +47,7 @@ from strongroom.storage.rows import (
 )
 from strongroom.storage.sql import Queries, Query
 from strongroom.storage.trail_index import SqlTrailIndex
+from strongroom.storage.watching import AlarmBook, Deletions
 
 T = TypeVar("T")
 Execute = Callable[[Query, Params], list[Row]]
@@ -66,6 +68,14 @@ class SqlTransaction:
     @property
     def trail(self) -> TrailIndex:
         return SqlTrailIndex(self._run, self._change)
+
+    @property
+    def deletions(self) -> Deletions:
+        return SqlDeletions(self._run, self._change)
+
+    @property
+    def alarms(self) -> AlarmBook:
+        return SqlAlarmBook(self._run, self._change)
 
     def journal(self, entry: bytes) -> None:
         self.entries.append(entry)
