@@ -11,7 +11,7 @@ from rich.console import Console
 
 from strongroom import __version__
 from strongroom.audit.trail import TrailError
-from strongroom.cli import access_keys, accounts, audit, config, credential_process, kms_keys, serve
+from strongroom.cli import access_keys, accounts, alarms, audit, config, credential_process, kms_keys, secrets, serve
 from strongroom.errors import OperatorError
 from strongroom.storage.base import StorageError
 
@@ -27,7 +27,9 @@ app.command("credential-process")(credential_process.credential_process)
 app.add_typer(config.app, name="config")
 app.add_typer(access_keys.app, name="access-keys")
 app.add_typer(accounts.app, name="accounts")
+app.add_typer(secrets.app, name="secrets")
 app.add_typer(kms_keys.app, name="kms-keys")
+app.add_typer(alarms.app, name="alarms")
 app.add_typer(audit.app, name="audit")
 
 

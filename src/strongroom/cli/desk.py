@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from strongroom import __version__, ids
-from strongroom.app import load_keyring, open_access_keys, open_storage, open_trail
+from strongroom.app import load_keyring, open_access_keys, open_storage, open_trail, surroundings
 from strongroom.audit import record
 from strongroom.audit.record import Origin
 from strongroom.authn.access_keys import AccessKeys
@@ -24,6 +24,7 @@ from strongroom.crypto.vault import Vault
 from strongroom.data_directory import node_id
 from strongroom.entropy import SystemEntropy
 from strongroom.metrics import Metrics
+from strongroom.service import Service
 from strongroom.storage.base import Storage, Transaction
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class Desk:
     access_keys: AccessKeys
     vault: Vault
     sessions: SessionTokens
+    service: Service
     now: datetime
 
     def change(
@@ -78,12 +80,15 @@ def open_desk(config: Config) -> Generator[Desk]:
         node_id(config, entropy)  # a trail is held against what the database remembers under this name
         trail = open_trail(config, keyring, "trail-cli", clock.now(), entropy, waits=True)
         storage.attach_journal(trail.append)
+        vault = Vault(keyring, entropy, Metrics())
+        around = surroundings(config, keyring, vault, trail, entropy, Metrics())
         yield Desk(
             config=config,
             storage=storage,
             access_keys=open_access_keys(storage, keyring),
-            vault=Vault(keyring, entropy, Metrics()),
+            vault=vault,
             sessions=SessionTokens(keyring, entropy),
+            service=Service(storage, around, clock),
             now=clock.now(),
         )
         trail.close()
