@@ -231,3 +231,19 @@ def test_a_bulk_deletion_killed_at_any_moment_goes_on_where_it_was(server, tmp_p
     trail = (server.data_dir / "audit" / "trail-cli.jsonl").read_text()
     assert trail.count('"eventName":"DeleteSecret"') in (60, 61)  # a record may be on disk before a commit that was not
     assert secrets(server, "delete", "--resume", str(journal)) == outcomes
+
+
+@pytest.mark.parametrize("arguments", [(), ("--workers", "2")])
+def test_a_read_that_is_refused_over_http_has_postponed_the_purge_when_it_is_answered(tmp_path, arguments):
+    with running(tmp_path, *arguments, STRONGROOM_DELETION_HOLD_ON_READ_DAYS="20") as server:
+        create(server, *[f"app/{number}" for number in range(8)])
+        for number in range(8):
+            client = server.client()
+            asked_for = client.delete_secret(SecretId=f"app/{number}", RecoveryWindowInDays=7)["DeletionDate"]
+            with pytest.raises(ClientError, match="marked for deletion"):
+                client.get_secret_value(SecretId=f"app/{number}")
+            date = client.describe_secret(SecretId=f"app/{number}")["DeletedDate"]
+            assert (date - asked_for).days == 13
+        server.kill()
+        server.start()
+        assert server.client().describe_secret(SecretId="app/7")["DeletedDate"] == date

@@ -85,7 +85,7 @@ def show(
 
 
 @app.command("test")
-def test_fire(
+def try_out(
     receiver: Annotated[str | None, typer.Argument(help="Name of one receiver; default: all of them.")] = None,
     config_file: ConfigFile = None,
 ) -> None:
