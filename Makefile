@@ -64,7 +64,7 @@ LOCKED := "$(PYTHON)" -c "$$RUN_LOCKED"
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test check format fidelity bench clean environment javascript
+.PHONY: help serve test check format fidelity bench chaos clean environment javascript
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +90,9 @@ fidelity: $(DEV_READY) ## rewrite docs/fidelity.md from the ledger
 
 bench: $(DEV_READY) $(PEERS_READY) ## measure Strongroom and its peers; options go in ARGS, as in make bench ARGS="--help"
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+
+chaos: $(DEV_READY) ## kill the server at random moments and compare; options go in ARGS, as in make chaos ARGS="--rounds 200 --seed 7"
+	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
 clean: ## remove what the targets made: environment, caches, node_modules; never the server's data
 	rm -rf $(VENV) $(PEERS) $(JAVASCRIPT)/node_modules dist

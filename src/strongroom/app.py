@@ -7,18 +7,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import os
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from typing import Final
 
 from strongroom import ids
-from strongroom.alarms.base import Sender, Sink
-from strongroom.alarms.destinations import parse_sinks
 from strongroom.attempt import Surroundings
+from strongroom.audit.notes import SIGNING_LABEL, Signer
 from strongroom.audit.record import Origin, service_event
-from strongroom.audit.trail import Trail
+from strongroom.audit.rotation import Rotation, continue_trail
+from strongroom.audit.trail import Durability, Trail
 from strongroom.authn.access_keys import AccessKeys
 from strongroom.authn.callers import Callers
 from strongroom.authn.failed_attempts import FailedAttempts, Prover
@@ -28,7 +29,7 @@ from strongroom.authn.presigned import MAX_AGE
 from strongroom.authn.sessions import SessionTokens
 from strongroom.authn.sigv4 import Verifier
 from strongroom.clock import Clock, SystemClock
-from strongroom.companions.base import IAM, STS
+from strongroom.companions.base import CLOUDTRAIL, IAM, STS
 from strongroom.companions.door import CompanionService
 from strongroom.config import Config
 from strongroom.crypto.keyring import Keyring, open_keyring
@@ -39,6 +40,7 @@ from strongroom.data_directory import make_private_directory, node_id, write_cre
 from strongroom.domain.quotas import AWS_RATES
 from strongroom.entropy import Entropy, SystemEntropy
 from strongroom.errors import OperatorError
+from strongroom.listeners import metrics_token
 from strongroom.metrics import Metrics
 from strongroom.operations.secret_room import SecretRoom
 from strongroom.rotators.base import NoRotators
@@ -46,17 +48,20 @@ from strongroom.service import Service
 from strongroom.storage.base import Storage, StorageError, Transaction
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.throttle import Throttle
+from strongroom.tracing import open_tracing
+from strongroom.vigilance import Vigilance, deletion_rules_of, open_index, open_vigilance
+from strongroom.wire.companion_core import CompanionCore
 from strongroom.wire.container_credentials import ContainerCredentials
 from strongroom.wire.core import CONTENT_TYPE, SERVICE_NAME, RequestCore
 from strongroom.wire.edge import Edge, Forwarder, Probes
 from strongroom.wire.exchange import HttpRequest, Outcome
+from strongroom.wire.json_core import JsonCore
 from strongroom.wire.origins import Origins
 from strongroom.wire.query_core import QueryCore
-from strongroom.workers import purge, replicate
-from strongroom.workers.alarms import AlarmWatch
+from strongroom.workers import census, purge, replicate
 from strongroom.workers.audit_index import AuditIndex
-from strongroom.workers.courier import Courier
 from strongroom.workers.runner import Runner
+from strongroom.workers.trail_files import TrailFiles
 from strongroom.workers.trail_keeper import TrailKeeper
 
 FETCHING_THREADS: Final = 4
@@ -79,8 +84,8 @@ class Node:
     runner: Runner
     keeper: TrailKeeper
     index: AuditIndex | None
-    watch: AlarmWatch | None
-    courier: Courier | None
+    files: TrailFiles | None
+    vigilance: Vigilance | None
     threads: Executor | None
     fetchers: Executor
     writes: bool
@@ -90,12 +95,9 @@ class Node:
         self.keeper.start()
         if self.writes:
             self.runner.start()
-        if self.index is not None:
-            self.index.start()
-        if self.watch is not None:
-            self.watch.start()
-        if self.courier is not None:
-            self.courier.start()
+        for worker in (self.index, self.files, self.vigilance):
+            if worker is not None:
+                worker.start()
 
     def close(self) -> None:
         """Finish what is under way, flush, and let go of everything."""
@@ -103,11 +105,12 @@ class Node:
         if self.threads is not None:
             self.threads.shutdown(wait=True)
         self.runner.stop()
-        if self.watch is not None:
-            self.watch.stop()
-        if self.courier is not None:
-            self.courier.stop()
+        for worker in (self.files, self.vigilance):
+            if worker is not None:
+                worker.stop()
         self.keeper.stop()
+        if self.service.tracing is not None:
+            self.service.tracing.close()
         if self.index is not None:
             self.index.stop()
         self.storage.close()
@@ -151,25 +154,30 @@ def open_node(
 def _assemble(
     config: Config, storage: Storage, worker: int, forwarder: Forwarder | None, clock: Clock, entropy: Entropy
 ) -> Node:
-    metrics, name = Metrics(), node_id(config, entropy)
+    name = node_id(config, entropy)
+    metrics = Metrics.shared(config.metrics_dir, worker) if config.is_measured else Metrics()
     keyring = load_keyring(config, storage, clock, entropy)
     trail = open_trail(config, keyring, f"trail-{worker}", clock.now(), entropy, metrics=metrics)
     storage.attach_journal(trail.append, metrics)
     vault = Vault(keyring, entropy, metrics)
-    runner = Runner(storage, purge.handlers() | replicate.handlers(vault), clock, metrics, owner=f"{name}/{worker}")
+    handlers = purge.handlers() | replicate.handlers(vault)
+    count = partial(census.take, storage, metrics, handlers)
+    runner = Runner(storage, handlers, clock, metrics, owner=f"{name}/{worker}", census=count)
     service = Service(
         storage=storage,
         around=surroundings(config, keyring, vault, trail, entropy, metrics),
         clock=clock,
         throttle=Throttle(AWS_RATES, config.known_regions) if config.quotas_requests == "aws" else None,
         on_change=runner.wake,
+        tracing=open_tracing(os.environ),
     )
     access_keys = AccessKeys(storage, keyring, entropy, service.recall)
     companions = open_companions(config, storage, keyring, access_keys, trail, clock, entropy)
     threads = None if storage.reads_inline else ThreadPoolExecutor(storage.pool_size, thread_name_prefix="requests")
-    keeper = TrailKeeper(trail, storage, clock, node=name, anchors=config.audit_dir if worker == 0 else None)
-    sinks = open_sinks(config)
     fetchers = ThreadPoolExecutor(FETCHING_THREADS, thread_name_prefix="identity-provider-keys")
+    keeper = _open_keeper(config, storage, trail, clock, entropy, node=name, anchors=worker == 0)
+    watch = open_vigilance(config, storage, clock, metrics, node=name, broken_trails=lambda: keeper.broken)
+    files = _open_files(config, storage, trail, clock, entropy, node=name, signer=signer_of(keyring))
     return Node(
         storage=storage,
         trail=trail,
@@ -178,9 +186,9 @@ def _assemble(
         edge=_open_edge(config, service, companions, threads, fetchers, forwarder),
         runner=runner,
         keeper=keeper,
-        index=_open_index(config, storage, clock, metrics, node=name) if worker == 0 else None,
-        watch=_open_watch(config, storage, clock, metrics, sinks, keeper) if worker == 0 else None,
-        courier=Courier(storage, clock, metrics, sinks=sinks, owner=f"{name}/courier") if worker == 0 else None,
+        index=open_index(config, storage, clock, metrics, node=name) if worker == 0 else None,
+        files=files if worker == 0 else None,
+        vigilance=watch if worker == 0 else None,
         threads=threads,
         fetchers=fetchers,
         writes=worker == 0 or config.database is not None,
@@ -200,7 +208,7 @@ def surroundings(
         regions=config.known_regions,
         quotas=config.quotas,
         room=SecretRoom(),
-        deletion_rules=config.deletion_rules,
+        deletion_rules=deletion_rules_of(config),
     )
 
 
@@ -216,7 +224,15 @@ def open_trail(
 ) -> Trail:
     """Open a trail of this data directory; what a crash had torn is cut off, and the trail says so."""
     path = config.audit_dir / f"{name}.jsonl"
-    trail = Trail(path, keyring.derive(AUDIT_KEY_LABEL), keyring.active_term, waits=waits, metrics=metrics)
+    trail = Trail(
+        path,
+        keyring.derive(AUDIT_KEY_LABEL),
+        keyring.active_term,
+        waits=waits,
+        metrics=metrics,
+        durability=Durability(config.audit_fsync),
+    )
+    continue_trail(trail, now, entropy)
     if trail.torn_bytes:
         details = {"Trail": name, "TornBytes": trail.torn_bytes}
         event_id = ids.random_uuid(entropy)
@@ -226,37 +242,43 @@ def open_trail(
     return trail
 
 
-def _open_index(config: Config, storage: Storage, clock: Clock, metrics: Metrics, *, node: str) -> AuditIndex | None:
-    if not config.audit_index_days:
-        return None
-    kept = timedelta(days=config.audit_index_days)
-    return AuditIndex(storage, clock, metrics, node=node, folder=config.audit_dir, kept=kept)
+def rotation_of(config: Config) -> Rotation:
+    return Rotation(config.audit_rotate_bytes, config.audit_rotate_days)
 
 
-def open_sinks(config: Config) -> dict[str, Sink]:
-    """Return the receivers of notices by name. Raises OperatorError."""
-    try:
-        return parse_sinks(config.alarms_sinks, Sender(config.account_id, config.region), config.alarms_signing_key)
-    except ValueError as error:
-        raise OperatorError(
-            "The setting alarms_sinks names a receiver that cannot be used.",
-            why=str(error),
-            next_step="its forms are in docs/alarms.md",
-        ) from error
-
-
-def _open_watch(
-    config: Config, storage: Storage, clock: Clock, metrics: Metrics, sinks: Mapping[str, Sink], keeper: TrailKeeper
-) -> AlarmWatch:
-    return AlarmWatch(
+def _open_keeper(
+    config: Config, storage: Storage, trail: Trail, clock: Clock, entropy: Entropy, *, node: str, anchors: bool
+) -> TrailKeeper:
+    return TrailKeeper(
+        trail,
         storage,
         clock,
-        metrics,
-        thresholds=config.thresholds,
-        receivers=sinks,
-        broken_trails=lambda: keeper.broken,
-        is_indexed=config.audit_index_days > 0,
+        node=node,
+        anchors=config.audit_dir if anchors else None,
+        rotation=rotation_of(config),
+        entropy=entropy,
     )
+
+
+def _open_files(
+    config: Config, storage: Storage, trail: Trail, clock: Clock, entropy: Entropy, *, node: str, signer: Signer
+) -> TrailFiles:
+    return TrailFiles(
+        trail,
+        storage,
+        clock,
+        entropy,
+        node=node,
+        folder=config.audit_dir,
+        kept_days=config.audit_keep_days,
+        signer=signer,
+        checkpoint_minutes=config.audit_checkpoint_minutes,
+    )
+
+
+def signer_of(keyring: Keyring) -> Signer:
+    """Return what signs checkpoints of the trail."""
+    return Signer(keyring.active_term, keyring.derive(SIGNING_LABEL))
 
 
 def open_companions(
@@ -268,7 +290,7 @@ def open_companions(
     clock: Clock,
     entropy: Entropy,
 ) -> CompanionService:
-    """Put together what performs the operations of STS and IAM."""
+    """Put together what performs the operations of STS, IAM and CloudTrail."""
     fetcher = IssuerFetcher(
         private_hosts=config.oidc_private_issuers, http_hosts=config.oidc_http_issuers, ca_file=config.oidc_ca_file
     )
@@ -283,6 +305,7 @@ def open_companions(
         entropy=entropy,
         account_id=config.account_id,
         region=config.region,
+        event_days=config.audit_index_days,
     )
 
 
@@ -301,17 +324,23 @@ def _open_edge(
     own = Prover(Verifier(service=SERVICE_NAME, fixed_content_type=CONTENT_TYPE), attempts)
     provers = {
         STS.name: Prover(Verifier(service=STS.name, skew=STS.skew, presigned_age=MAX_AGE), attempts),
-        IAM.name: Prover(Verifier(service=IAM.name, skew=IAM.skew), attempts),
+        **{one.name: Prover(Verifier(service=one.name, skew=one.skew), attempts) for one in (IAM, CLOUDTRAIL)},
     }
-    query = QueryCore(service, companions, provers, callers.find, attempts=attempts, fetchers=fetchers, threads=threads)
-    containers = ContainerCredentials(query.begin_anonymous)
+    calls = CompanionCore(
+        service, companions, provers, callers.find, attempts=attempts, fetchers=fetchers, threads=threads
+    )
+    containers, query, json = ContainerCredentials(calls.begin_anonymous), QueryCore(calls), JsonCore(calls)
 
     def begin_companion(request: HttpRequest, origin: Origin) -> Outcome | None:
-        return containers.begin(request, origin) or query.begin(request, origin)
+        return containers.begin(request, origin) or query.begin(request, origin) or json.begin(request, origin)
 
     origins = Origins(service.entropy, config.trusted_proxies)
     core = RequestCore(service, own, callers.find, origins=origins, companions=begin_companion, threads=threads)
-    probes = Probes(lambda: _unready(service.storage, forwarder), service.metrics if config.metrics else None)
+    probes = Probes(
+        lambda: _unready(service.storage, forwarder),
+        service.metrics if config.are_metrics_on_port else None,
+        metrics_token(config),
+    )
     return Edge(core, probes, service.entropy, forwarder=forwarder)
 
 

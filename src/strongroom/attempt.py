@@ -197,7 +197,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
     def _require_allowed(self, tx: Transaction, authorizer: Authorizer, arn: str, found: Secret | None) -> None:
         """Let policies decide, before anything is said about existence."""
-        operation, resource = self.operation, _policies(tx, found)
+        operation, resource = self.operation, policies_of(tx, found)
         authorizer.require(
             operation.action,
             arn,
@@ -212,7 +212,7 @@ class Attempt(msgspec.Struct, frozen=True):
     def _require(self, tx: Transaction, authorizer: Authorizer, action: str, arn: str, secret: Secret) -> None:
         """Refuse a further action on some secret. Raises AccessDeniedException."""
         authorizer.require(
-            action, arn, as_sent=arn, keys=lambda: self._keys(tx, arn, secret), resource=_policies(tx, secret)
+            action, arn, as_sent=arn, keys=lambda: self._keys(tx, arn, secret), resource=policies_of(tx, secret)
         )
 
     def _keys(self, tx: Transaction, arn: str, secret: Secret | None) -> Keys:
@@ -303,7 +303,8 @@ class Attempt(msgspec.Struct, frozen=True):
         )
 
 
-def _policies(tx: Transaction, secret: Secret | None) -> list[Policy]:
+def policies_of(tx: Transaction, secret: Secret | None) -> list[Policy]:
+    """Return the resource policies of a secret; none where there is no secret."""
     if secret is None:
         return []
     return [

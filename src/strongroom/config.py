@@ -14,14 +14,11 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from platformdirs import user_data_path
 
-from strongroom.domain.alarms import Alarm, Thresholds
-from strongroom.domain.protection import MAX_HOLD_DAYS, DeletionRules, parse_minimum_windows
 from strongroom.domain.quotas import AWS, Quotas
 from strongroom.domain.regions import AWS_REGIONS
 from strongroom.errors import OperatorError
@@ -32,7 +29,7 @@ DEFAULT_PORT: Final = 4584
 _ACCOUNT_ID: Final = re.compile(r"\d{12}")
 _REGION: Final = re.compile(r"[a-z0-9-]{1,64}")
 _ACCESS_KEY_ID: Final = re.compile(r"[A-Za-z0-9]{16,128}")
-_MIN_SECRET_LENGTH: Final = 16
+MIN_SECRET_LENGTH: Final = 16
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
@@ -88,6 +85,17 @@ class Config:
     oidc_ca_file: Path | None = _setting(
         None, "PEM file of authorities that identity providers' certificates may name."
     )
+    audit_fsync: str = _setting(
+        "batch", "What waits until its record is on disk: record (every answer), batch (changes), interval (nothing)."
+    )
+    audit_rotate_bytes: int = _setting(67_108_864, "Size at which a file of the audit trail is finished; 0: never.")
+    audit_rotate_days: int = _setting(1, "Age in days at which a file of the audit trail is finished; 0: never.")
+    audit_keep_days: int = _setting(
+        0, "Days after which compressed files of the audit trail are deleted, once they are in the index; 0: never."
+    )
+    audit_checkpoint_minutes: int = _setting(
+        60, "Minutes between two signed checkpoints of the audit trail, if it has grown; 0: none."
+    )
     audit_index_days: int = _setting(
         90, "Days that events of the audit trail can be asked for (LookupEvents, audit search); 0: not at all."
     )
@@ -111,6 +119,12 @@ class Config:
     alarms_mass_minutes: int = _setting(5, "Minutes within which the secrets that one caller reads are counted.")
     alarms_purge_days: int = _setting(3, "Days before a purge from which on readers of the secret ring.")
     metrics: bool = _setting(False, "Serve counters at /metrics, to anyone who reaches the port.")  # noqa: FBT003
+    metrics_token_file: Path | None = _setting(
+        None, "File of a token of 16 characters or more: /metrics is for who sends it as a bearer."
+    )
+    metrics_listen: str | None = _setting(
+        None, "host:port where /metrics is served too; with it a token opens only this listener, unless metrics is set."
+    )
     log_level: str = _setting("info", "Least important messages to log: debug, info, warning or error.")
     shutdown_grace_seconds: int = _setting(30, "How long a stopping server waits for requests under way.")
 
@@ -127,6 +141,27 @@ class Config:
         return self.data_dir / "audit"
 
     @property
+    def metrics_dir(self) -> Path:
+        return self.data_dir / "metrics"
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether anyone may ask for /metrics."""
+        return self.metrics or self.metrics_token_file is not None or self.metrics_listen is not None
+
+    @property
+    def are_metrics_on_port(self) -> bool:
+        return self.metrics or (self.metrics_token_file is not None and self.metrics_listen is None)
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Return where /metrics has a listener of its own, if anywhere."""
+        if self.metrics_listen is None:
+            return None
+        host, _, port = self.metrics_listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
     def credentials_path(self) -> Path:
         return self.data_dir / "credentials"
 
@@ -137,22 +172,6 @@ class Config:
     @property
     def quotas(self) -> Quotas:
         return Quotas(self.quotas_secrets, self.quotas_versions, self.quotas_labels, self.quotas_tags)
-
-    @property
-    def deletion_rules(self) -> DeletionRules:
-        hold, most = timedelta(days=self.deletion_hold_on_read_days), timedelta(days=self.deletion_hold_max_days)
-        return DeletionRules(hold, most, parse_minimum_windows(self.deletion_min_days))
-
-    @property
-    def thresholds(self) -> Thresholds:
-        return Thresholds(
-            denied_calls=self.alarms_denied_calls,
-            denied_within=timedelta(minutes=self.alarms_denied_minutes),
-            mass_reads=self.alarms_mass_reads,
-            mass_within=timedelta(minutes=self.alarms_mass_minutes),
-            purge_within=timedelta(days=self.alarms_purge_days),
-            off=frozenset(self.alarms_off),
-        )
 
     @property
     def scheme(self) -> str:
@@ -274,11 +293,12 @@ def _typed(name: str, value: Any, kind: Any, origin: str) -> Any:
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise TypeError(f"a value of type {kind.__name__} is wanted, not {type(value).__name__}")
     except (ValueError, TypeError) as error:
-        raise _unusable(name, f"{error} (from: {origin})") from error
+        raise unusable(name, f"{error} (from: {origin})") from error
     return value
 
 
-def _unusable(name: str, why: str) -> OperatorError:
+def unusable(name: str, why: str) -> OperatorError:
+    """Return the error about a setting whose value cannot be used."""
     return OperatorError(
         f"The setting {name} has an unusable value.", why=why, next_step="its meaning is in docs/configuration.md"
     )
@@ -300,14 +320,9 @@ def _truth(text: str) -> bool:
 
 
 def _require_sense(config: Config) -> None:
-    try:
-        parse_minimum_windows(config.deletion_min_days)
-    except ValueError as error:
-        raise _unusable("deletion_min_days", str(error)) from error
-    rules = (*_rules_of_numbers_and_names(config), *_rules_of_access(config), *_rules_of_watching(config))
-    for holds, name, why in rules:
+    for holds, name, why in (*_rules_of_numbers_and_names(config), *_rules_of_access(config)):
         if not holds:
-            raise _unusable(name, why)
+            raise unusable(name, why)
 
 
 _Rule = tuple[Any, str, str]
@@ -329,6 +344,16 @@ def _rules_of_numbers_and_names(config: Config) -> tuple[_Rule, ...]:
         (config.quotas_requests in ("off", "aws"), "quotas_requests", "off or aws"),
         (min(config.quotas.numbers) > 0, "quotas_secrets", "every quota is a positive number"),
         (config.authn_failures >= 0, "authn_failures", "a number of failures, or 0"),
+        (config.audit_fsync in ("record", "batch", "interval"), "audit_fsync", "record, batch or interval"),
+        (config.audit_rotate_bytes >= 0, "audit_rotate_bytes", "a number of bytes, or 0"),
+        (config.audit_rotate_days >= 0, "audit_rotate_days", "a number of days, or 0"),
+        (config.audit_keep_days >= 0, "audit_keep_days", "a number of days, or 0"),
+        (
+            not config.audit_keep_days or config.audit_index_days,
+            "audit_keep_days",
+            "files are deleted only when they are in the index, and audit_index_days is 0",
+        ),
+        (config.audit_checkpoint_minutes >= 0, "audit_checkpoint_minutes", "a number of minutes, or 0"),
         (config.audit_index_days >= 0, "audit_index_days", "a number of days, or 0"),
         (config.shutdown_grace_seconds >= 0, "shutdown_grace_seconds", "a number of seconds"),
         (
@@ -358,40 +383,8 @@ def _rules_of_access(config: Config) -> tuple[_Rule, ...]:
             "16 to 128 letters and digits",
         ),
         (
-            len(config.root_secret_access_key or "x" * _MIN_SECRET_LENGTH) >= _MIN_SECRET_LENGTH,
+            len(config.root_secret_access_key or "x" * MIN_SECRET_LENGTH) >= MIN_SECRET_LENGTH,
             "root_secret_access_key",
-            f"at least {_MIN_SECRET_LENGTH} characters",
+            f"at least {MIN_SECRET_LENGTH} characters",
         ),
-    )
-
-
-def _rules_of_watching(config: Config) -> tuple[_Rule, ...]:
-    days, key = f"0 to {MAX_HOLD_DAYS} days", config.alarms_signing_key
-    counts = ("alarms_denied_calls", "alarms_denied_minutes", "alarms_mass_reads", "alarms_mass_minutes")
-    return (
-        (0 <= config.deletion_hold_on_read_days <= MAX_HOLD_DAYS, "deletion_hold_on_read_days", days),
-        (0 <= config.deletion_hold_max_days <= MAX_HOLD_DAYS, "deletion_hold_max_days", days),
-        (set(config.alarms_off) <= set(Alarm), "alarms_off", f"names among {', '.join(Alarm)}"),
-        (config.alarms_purge_days >= 0, "alarms_purge_days", "a number of days"),
-        (
-            key is None or len(key) >= _MIN_SECRET_LENGTH,
-            "alarms_signing_key",
-            f"at least {_MIN_SECRET_LENGTH} characters",
-        ),
-        *((getattr(config, name) > 0, name, "a positive number") for name in counts),
-    )
-
-
-def require_safe_listener(config: Config) -> None:
-    """Refuse plain HTTP where others can listen in.
-
-    Raises:
-        OperatorError: not loopback, no TLS, and `insecure_http` is not set.
-    """
-    if is_loopback(config.host) or config.tls_cert is not None or config.insecure_http:
-        return
-    raise OperatorError(
-        f"Refusing to listen on {config.host} without TLS.",
-        why="secrets would cross the network in plain text; only loopback is safe without encryption",
-        next_step="give --tls-cert and --tls-key, or --insecure-http if TLS ends at a proxy on a trusted network",
     )

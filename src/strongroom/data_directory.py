@@ -35,7 +35,7 @@ def find_node_id(config: Config) -> str | None:
     """
     path = config.data_dir / "node-id"
     name = path.read_text().strip() if path.exists() else ""
-    if not name and any(trail.stat().st_size for trail in config.audit_dir.glob("*.jsonl")):
+    if not name and any(trail.stat().st_size for trail in config.audit_dir.glob("*.jsonl*")):
         raise OperatorError(
             f"The file {path} is missing or empty.",
             why="without it the trails cannot be held against what the database remembers of them",

@@ -16,7 +16,7 @@ What a client of the API sees (AWS's names verbatim: they are the wire identity)
     │   ├── PublicPolicyException
     │   ├── ResourceExistsException
     │   └── ResourceNotFoundException
-    ├── CompanionError                    in the models of STS and IAM; an XML body with Code and Message
+    ├── CompanionError                    in the models of STS, IAM and CloudTrail; Code and Message in XML, or JSON
     │   ├── ConcurrentModification            HTTP 409
     │   ├── DeleteConflict                    HTTP 409
     │   ├── EntityAlreadyExists               HTTP 409
@@ -25,9 +25,13 @@ What a client of the API sees (AWS's names verbatim: they are the wire identity)
     │   ├── IDPCommunicationError
     │   ├── IDPRejectedClaim                  HTTP 403
     │   ├── InvalidAuthorizationMessageException
+    │   ├── InvalidEventCategoryException
     │   ├── InvalidIdentityToken
     │   ├── InvalidInput
+    │   ├── InvalidLookupAttributesException
+    │   ├── InvalidMaxResultsException
     │   ├── InvalidParameterValue            of STS, in no model
+    │   ├── InvalidTimeRangeException
     │   ├── LimitExceeded                     HTTP 409
     │   ├── MalformedPolicyDocument
     │   ├── MissingAction                     of the protocol, in no model
@@ -35,7 +39,8 @@ What a client of the API sees (AWS's names verbatim: they are the wire identity)
     │   ├── PackedPolicyTooLarge
     │   ├── PolicyNotAttachable
     │   ├── RegionDisabledException           HTTP 403
-    │   └── UnmodifiableEntity
+    │   ├── UnmodifiableEntity
+    │   └── UnsupportedOperationException
     └── CommonError                       every AWS service; body {"__type", "message"}
         ├── AccessDeniedException
         ├── BadRequestException               not acceptable as HTTP
@@ -165,13 +170,25 @@ class IDPRejectedClaim(CompanionError):
 class InvalidAuthorizationMessageException(CompanionError): ...
 
 
+class InvalidEventCategoryException(CompanionError): ...
+
+
 class InvalidIdentityToken(CompanionError): ...
 
 
 class InvalidInput(CompanionError): ...
 
 
+class InvalidLookupAttributesException(CompanionError): ...
+
+
+class InvalidMaxResultsException(CompanionError): ...
+
+
 class InvalidParameterValue(CompanionError): ...
+
+
+class InvalidTimeRangeException(CompanionError): ...
 
 
 class LimitExceeded(CompanionError):
@@ -199,6 +216,9 @@ class RegionDisabledException(CompanionError):
 
 
 class UnmodifiableEntity(CompanionError): ...
+
+
+class UnsupportedOperationException(CompanionError): ...
 
 
 class CommonError(ServiceError):

@@ -22,7 +22,7 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -33,8 +33,12 @@ import uvicorn
 from strongroom.app import Node, open_node
 from strongroom.config import Config
 from strongroom.errors import OperatorError
+from strongroom.listeners import metrics_token
+from strongroom.metrics import Metrics
+from strongroom.wire.edge import Probes
 from strongroom.wire.forward import Link, Writer
 from strongroom.wire.http_protocol import HttpProtocol
+from strongroom.wire.metrics_listener import MetricsListener
 
 BACKLOG: Final = 2_048
 KEEP_ALIVE_SECONDS: Final = 75
@@ -155,11 +159,18 @@ def run_worker(config: Config, listener: socket.socket, worker: int, on_ready: C
         _settle_memory()
         server = _Server(_uvicorn_config(config, node), on_ready)
         link = Writer(socket_path, node.edge.answer) if forwards and not worker else None
+        measured = None if worker else _metrics_listener(config, node.service.metrics)
         runner = asyncio.Runner(loop_factory=server.config.get_loop_factory())
         with runner:
-            runner.run(_run_loop(server, listener, link))
+            runner.run(_run_loop(server, listener, [side for side in (link, measured) if side is not None]))
     finally:
         node.close()
+
+
+def _metrics_listener(config: Config, metrics: Metrics) -> MetricsListener | None:
+    """Return what answers /metrics on an address of its own, if one is set."""
+    address = config.metrics_address
+    return None if address is None else MetricsListener(address, Probes(lambda: None, metrics, metrics_token(config)))
 
 
 def _settle_memory() -> None:
@@ -189,12 +200,13 @@ class _Server(uvicorn.Server):
             loop.remove_signal_handler(number)
 
 
-async def _run_loop(server: _Server, listener: socket.socket, link: Writer | None) -> None:
-    if link is not None:
-        await link.start()
+async def _run_loop(server: _Server, listener: socket.socket, sides: Sequence[Writer | MetricsListener]) -> None:
+    """Serve, and what is served beside it: other workers, /metrics."""
+    for side in sides:
+        await side.start()
     await server.serve(sockets=[listener])
-    if link is not None:
-        await link.stop()
+    for side in sides:
+        await side.stop()
 
 
 def _uvicorn_config(config: Config, node: Node) -> uvicorn.Config:

@@ -15,6 +15,7 @@ purge) is run again as a writing one; what a refusal changed is committed before
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ from strongroom.storage.base import (
     WriteRequiredError,
 )
 from strongroom.throttle import Throttle
+from strongroom.tracing import Tracing
 
 __all__ = ["Bringer", "Caller", "Given", "NotBroughtError", "Service", "WriteElsewhereError", "internal_failure"]
 
@@ -60,6 +62,7 @@ class Service:
     throttle: Throttle | None = None
     recall: Recall = field(default_factory=Recall)
     on_change: Callable[[], None] = lambda: None
+    tracing: Tracing | None = None
 
     @property
     def entropy(self) -> Entropy:
@@ -68,6 +71,13 @@ class Service:
     @property
     def metrics(self) -> Metrics:
         return self.around.metrics
+
+    def answered(self, operation: str, code: str, outcome: str, began: float) -> None:
+        """Count a request that was answered just now and began at that moment of `time.perf_counter`."""
+        seconds = time.perf_counter() - began
+        self.around.metrics.observe(operation, code, outcome, seconds)
+        if self.tracing is not None:
+            self.tracing.answered(operation, code, outcome, seconds, self.clock.now())
 
     def perform(self, operation: Operation[Any], request: Request, caller: Caller) -> Response | None:
         """Do it and return when it is done. May block on the database.

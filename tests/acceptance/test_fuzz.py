@@ -175,7 +175,7 @@ USUAL: dict[str, Any] = {
             "Version": "2012-10-17",
             "Statement": {
                 "Effect": "Allow",
-                "Principal": {"AWS": "999988887777"},
+                "Principal": {"AWS": "123456789012"},
                 "Action": "secretsmanager:DescribeSecret",
                 "Resource": "*",
             },

@@ -32,7 +32,8 @@ GRACE = 10.0
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("server")) as one:
+    # Whoever fails as often as here would have to wait.
+    with running(tmp_path_factory.mktemp("server"), STRONGROOM_AUTHN_FAILURES="0") as one:
         yield one
 
 

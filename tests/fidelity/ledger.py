@@ -7,6 +7,7 @@ from typing import Final
 from fidelity import (
     ledger_catalogue_first,
     ledger_catalogue_second,
+    ledger_identities,
     ledger_messages_beyond,
     ledger_messages_own,
     ledger_operations,
@@ -49,6 +50,9 @@ SECTIONS: Final[tuple[Section, ...]] = (
     ledger_rules_elsewhere.REPLICAS,
     ledger_rules_access.ACROSS,
     ledger_rules_access.POLICIES,
+    ledger_identities.DECISIONS,
+    ledger_identities.SESSIONS,
+    ledger_identities.IDENTITIES,
     ledger_rules_lists.QUOTAS,
     CATALOGUE,
     ledger_messages_beyond.BEYOND,

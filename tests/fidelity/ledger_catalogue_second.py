@@ -35,7 +35,7 @@ SECOND_HALF: Final[tuple[Message, ...]] = (
         "a principal that does not exist",
         REPORTED,
         "unit/policy/test_document.py::test_an_unsupported_principal_is_refused",
-        why="Said of malformed principals only: no operation asks whether a principal exists.",
+        "operations/test_identities_decide.py::test_a_policy_naming_whom_nobody_knows_is_refused",
     ),
     said(
         "25",

@@ -15,8 +15,8 @@ OPERATIONS: Final = Section(
             "starts copying to a replica that another account made; answers ARN, CrossAccountReplicaARN, state",
             DOCUMENTED,
             (
-                "ReplicationRoleARN is refused: there are no roles yet. Keys are not tried out by the call; one that "
-                "cannot be used fails the copy."
+                "ReplicationRoleARN is refused: the server copies by itself. Keys are not tried out by the call; "
+                "one that cannot be used fails the copy."
             ),
             "operations/test_cross_account_replicas.py::test_an_associated_replica_is_in_progress_and_then_in_sync",
             "operations/test_cross_account_replicas.py::test_a_role_is_refused_never_ignored",

@@ -77,7 +77,7 @@ ACROSS: Final = Section(
             DOCUMENTED,
             "The copy fails, and says so in its status.",
         ),
-        not_built("ReplicationRoleARN", DOCUMENTED, "Refused: there are no roles yet."),
+        not_built("ReplicationRoleARN", DOCUMENTED, "Refused: copies are made by the server itself."),
     ),
 )
 
@@ -123,16 +123,17 @@ POLICIES: Final = Section(
             "unit/policy/test_document.py::test_an_unsupported_principal_is_refused",
             "unit/policy/test_document.py::test_an_unsupported_service_is_refused",
         ),
-        differs(
+        kept(
             "a principal that does not exist is refused",
             DOCUMENTED,
-            "No operation asks: accounts exist here, users and roles do not yet. The rule itself is written.",
+            "operations/test_identities_decide.py::test_a_policy_naming_whom_nobody_knows_is_refused",
             "unit/policy/test_document.py::test_a_principal_that_does_not_exist_is_refused",
         ),
-        not_built(
-            "a principal that was deleted turns into its id on reads",
+        kept(
+            "a principal means the one that had its ARN then; once deleted it turns into its id on reads",
             REPORTED,
-            "Policies are returned as they were stored.",
+            "operations/test_identities_decide.py::test_a_user_made_again_under_the_same_name_is_somebody_else",
+            "operations/test_identities_decide.py::test_a_grant_follows_a_user_whose_name_changes",
         ),
         differs(
             "PutResourcePolicy refuses a policy that locks its account out",
@@ -201,11 +202,6 @@ POLICIES: Final = Section(
             "operations/test_cross_account.py::test_a_condition_on_the_request_decides",
             "operations/test_cross_account.py::test_a_condition_on_facts_of_the_secret_decides",
             "operations/test_cross_account.py::test_a_condition_on_version_stage_needs_the_stage_to_be_sent",
-        ),
-        not_built(
-            "identity policies of users and roles",
-            DOCUMENTED,
-            "Accounts have their root only, which may do everything in its account.",
         ),
     ),
 )

@@ -37,7 +37,7 @@ def look(deployment):
     """Copy the trail and look; return what changed."""
     deployment.node.trail.sync()
     deployment.node.index.copy_all()
-    return [(Alarm(one.alarm), one.state, one.subject) for one in deployment.node.watch.look()]
+    return [(Alarm(one.alarm), one.state, one.subject) for one in deployment.node.vigilance.watch.look()]
 
 
 def refused(deployment, operation, **members: str):
@@ -141,7 +141,7 @@ def test_a_trail_that_was_cut_rings(deployment):
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-1]))
     deployment.node.keeper._round(anchor=True)
-    (change,) = deployment.node.watch.look()
+    (change,) = deployment.node.vigilance.watch.look()
     assert (change.alarm, change.state) == (Alarm.BROKEN_TRAIL.value, AlarmState.ALARM)
     assert change.subject.endswith("/trail-0")
 
@@ -164,7 +164,7 @@ def test_a_change_is_written_with_a_job_for_each_receiver_and_nothing_is_committ
     jobs = sorted(job.subject for job in storage.read(lambda tx: tx.list_jobs()) if job.kind == "notify")
     assert jobs == [f"{notice.notice_id}/first", f"{notice.notice_id}/second"]
     commits = deployment.node.service.metrics.value("commits_total")
-    assert deployment.node.watch.look() == []
+    assert deployment.node.vigilance.watch.look() == []
     assert deployment.node.service.metrics.value("commits_total") == commits
 
 
@@ -173,7 +173,7 @@ def test_a_receiver_that_refuses_is_tried_again_later_and_keeps_no_other_from_be
     deployment.call("DeleteSecret", SecretId="app/db")
     refused(deployment, "GetSecretValue", SecretId="app/db")
     look(deployment)
-    courier, metrics = deployment.node.courier, deployment.node.service.metrics
+    courier, metrics = deployment.node.vigilance.courier, deployment.node.service.metrics
     assert courier.deliver_due() == 1
     assert courier.deliver_due() == 0
     for _ in range(3):

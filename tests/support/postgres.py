@@ -10,11 +10,13 @@ enter; there is no TCP port. That makes `trust` a safe way to log in.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import importlib.util
 import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -45,10 +47,14 @@ class PostgresUnavailable(Exception):
 
 
 class PrivatePostgres:
-    """One server. `durable` keeps fsync on, for tests that kill things; without it writes are not flushed."""
+    """One server. `durable` keeps fsync on, for tests that kill things; without it writes are not flushed.
 
-    def __init__(self, *, durable: bool = False) -> None:
+    One that `revives` may be crashed: it is started again on its data.
+    """
+
+    def __init__(self, *, durable: bool = False, revives: bool = False) -> None:
         self.durable = durable
+        self.revives = revives
         self._directory: Path | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
 
@@ -57,7 +63,7 @@ class PrivatePostgres:
         try:
             self._launch(_usable_by_server(find_binaries(), directory))
             atexit.register(self.stop)
-            self._wait_until_ready()
+            self.wait_until_ready()
         except BaseException:
             self.stop()
             raise
@@ -78,6 +84,19 @@ class PrivatePostgres:
         """Drop the database, ending the sessions that are still in it."""
         self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def processes(self) -> list[int]:
+        """Return the server's process id, and those of its children."""
+        first = int((self.data_directory / "postmaster.pid").read_text().split()[0])
+        children = subprocess.run(["pgrep", "-P", str(first)], check=False, capture_output=True, text=True)
+        return [first, *map(int, children.stdout.split())]
+
+    def crash(self) -> None:
+        """kill -9 the whole server; return when it has recovered."""
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.wait_until_ready()
+
     def stop(self) -> None:
         """Shut the server down and remove its directory. May be called twice."""
         atexit.unregister(self.stop)
@@ -87,6 +106,10 @@ class PrivatePostgres:
             _dismiss(keeper)
         if directory is not None:
             shutil.rmtree(directory, ignore_errors=True)
+
+    @property
+    def data_directory(self) -> Path:
+        return self._home / "data"
 
     @property
     def _home(self) -> Path:
@@ -103,7 +126,7 @@ class PrivatePostgres:
         options = ["--encoding=UTF8", "--no-locale", "--auth=trust", "--no-sync"]
         initialise = [str(binaries / "initdb"), "--pgdata", data, "--username", SUPERUSER, *options]
         serve = [str(binaries / "postgres"), "-D", data, "-k", home, "-p", str(PORT), *self._settings()]
-        orders = {"directory": home, "identity": _identity(), "commands": [initialise, serve]}
+        orders = {"directory": home, "identity": _identity(), "commands": [initialise, serve], "revives": self.revives}
         # A session of its own: Ctrl-C at the terminal is for the test run to handle, which then stops the server.
         self._keeper = subprocess.Popen(
             [sys.executable, KEEPER, json.dumps(orders)], stdin=subprocess.PIPE, start_new_session=True
@@ -115,7 +138,7 @@ class PrivatePostgres:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
-    def _wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:

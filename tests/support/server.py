@@ -113,6 +113,8 @@ class Server:
         return clean_environment(
             AWS_SHARED_CREDENTIALS_FILE=str(self.data_dir / "credentials"),
             AWS_ENDPOINT_URL_SECRETS_MANAGER=self.url,
+            AWS_ENDPOINT_URL_STS=self.url,
+            AWS_ENDPOINT_URL_IAM=self.url,
             AWS_REGION=REGION,
             AWS_DEFAULT_REGION=REGION,
         )

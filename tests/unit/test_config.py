@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from strongroom.config import Config, is_loopback, load, require_safe_listener
+from strongroom.config import Config, is_loopback, load
 from strongroom.errors import OperatorError
+from strongroom.listeners import require_safe_listener
 
 KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 PRESET = {"STRONGROOM_ROOT_ACCESS_KEY_ID": KEY_ID, "STRONGROOM_ROOT_SECRET_ACCESS_KEY": SECRET}

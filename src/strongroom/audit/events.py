@@ -134,6 +134,17 @@ def wanted_stage(event: TrailEvent) -> str:
     return BY_ID if "versionId" in parameters else CURRENT
 
 
+def resource_query(text: str) -> Mapping[str, str]:
+    """Return the attributes of an event (`EventQuery`) by which a resource is found that is given by name or ARN."""
+    if not text.startswith("arn:"):
+        return {"resource_name": text}
+    try:
+        named = identifiers.parse_secret_id(text, account_id="", region="")
+    except ServiceError:
+        return {"resource_name": last_name(text), "resource_arn": text}
+    return {"resource_name": named.name} if named.arn is None else {"resource_name": named.name, "resource_arn": text}
+
+
 def _username_of(identity: _Identity) -> str | None:
     if identity.user_name is not None:
         return _clean(identity.user_name)

@@ -21,6 +21,7 @@ import logging
 import mmap
 import os
 import re
+import shutil
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,9 @@ from strongroom.domain.trail_event import TrailPosition
 
 TAIL_BYTES: Final = 1 << 20
 """Where the last record of a file is looked for; far longer than any record."""
+
+COMPRESSION: Final = 6
+CHUNK: Final = 1 << 20
 
 SUFFIX: Final = ".jsonl"
 COMPRESSED: Final = ".jsonl.gz"
@@ -153,6 +157,12 @@ def first_sequence(path: Path) -> int | None:
         return _first_sequence(file)
 
 
+def first_line(path: Path) -> bytes:
+    """Return the first whole line of a file, without its end; empty where there is none."""
+    with open_content(path) as file:
+        return next(whole_lines(file), b"")[:-1]
+
+
 def _first_sequence(file: BinaryIO) -> int | None:
     parts = (take_apart(line[:-1]) for line in whole_lines(file))
     first = next((line.sequence for line in parts if line is not None), None)
@@ -184,15 +194,18 @@ def holds_record(path: Path, sequence: int, mac: str) -> bool:
             return content.rfind(line_end(sequence, mac)) >= 0
 
 
-def records_after(folder: Path, trail: str, position: TrailPosition | None) -> Iterator[Placed]:
-    """Yield the records behind a place, or all of them; lines that are none are passed over, and logged."""
+def records_after(folder: Path, trail: str, position: TrailPosition | None, *, synced: bool = True) -> Iterator[Placed]:
+    """Yield the records behind a place, or all of them; lines that are none are passed over, and logged.
+
+    Without `synced` also those that are not on disk yet, for who remembers no place.
+    """
     after = 0 if position is None else position.sequence
     for first, is_written, file in _opened(folder, trail, after):
-        size, offset = _synced_size(file) if is_written else None, 0
+        size, offset = _synced_size(file) if is_written and synced else None, 0
         if position is not None and first == position.file_first:
             if not _seek(file, position):
                 logger.error("The trail %s was cut or replaced: record %d is gone", trail, position.sequence)
-                yield from records_after(folder, trail, None)
+                yield from records_after(folder, trail, None, synced=synced)
                 return
             offset = position.file_offset
         for line in whole_lines(file, None if size is None else size - offset):
@@ -216,11 +229,42 @@ def _opened(folder: Path, trail: str, after: int = 0) -> Iterator[tuple[int, boo
             if following_first is None or following_first > after + 1:
                 with open_content(one.path) as file:
                     yield one.first, False, file
-        if written is not None and first is not None:
-            yield first, True, written
+        if written is not None:
+            yield first or 0, True, written
     finally:
         if written is not None:
             written.close()
+
+
+def compress(finished: FinishedFile) -> Path:
+    """Compress a finished file and return its new path. A crash leaves the one or the other, or both."""
+    target = finished.path.with_name(f"{finished.path.name}.gz")
+    beside = finished.path.with_name(target.name + UNFINISHED)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with (
+        os.fdopen(descriptor, "wb") as written,
+        gzip.GzipFile("", "wb", COMPRESSION, written, mtime=0) as compressed,
+        finished.path.open("rb") as content,
+    ):
+        shutil.copyfileobj(content, compressed, CHUNK)
+        compressed.close()
+        written.flush()
+        os.fsync(written.fileno())
+    age = finished.path.stat().st_mtime
+    os.utime(beside, (age, age))
+    beside.rename(target)
+    sync_folder(target.parent)
+    finished.path.unlink()
+    return target
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _synced_size(file: BinaryIO) -> int:

@@ -14,6 +14,13 @@ Why it is safe:
 - A crash can tear only the last line; opening the trail takes the torn rest away (its answer never left)
   and says so in a record of its own.
 - The database remembers how far the trail had come, so cutting lines off the end is found as well.
+- A file is finished by giving it another name once all of it is on disk, and the next one begins with a record
+  that repeats the number and the MAC of the last one. A crash in between leaves a trail without an open file, or
+  with an empty one: opening it goes on from the finished files.
+
+What waits for the disk is a setting. `record`: every answer. `batch`: the records of changes, those of reads
+follow within a second; a power cut may lose the records of reads of that second. `interval`: nothing; a power
+cut may lose the records of changes too, which the database has.
 """
 
 from __future__ import annotations
@@ -22,13 +29,29 @@ import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
 
 from strongroom.audit.chain import FIRST_MAC, chain_mac, take_apart
-from strongroom.audit.files import TAIL_BYTES, last_finished
+from strongroom.audit.files import (
+    TAIL_BYTES,
+    UNFINISHED,
+    finished_path,
+    first_sequence,
+    last_finished,
+    sync_folder,
+)
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
+
+
+class Durability(StrEnum):
+    """Which records are on disk before their answers leave."""
+
+    RECORD = "record"
+    BATCH = "batch"
+    INTERVAL = "interval"
 
 
 class TrailError(Exception):
@@ -50,10 +73,19 @@ class Trail:
     """The trail of this process. Safe to use from several threads."""
 
     def __init__(
-        self, path: Path, key: bytes, term: int, *, waits: bool = False, metrics: Metrics | None = None
+        self,
+        path: Path,
+        key: bytes,
+        term: int,
+        *,
+        waits: bool = False,
+        metrics: Metrics | None = None,
+        durability: Durability = Durability.BATCH,
     ) -> None:
         """Open the trail for this process alone; with `waits`, after any other process that has it."""
+        self.path = path
         self.name = path.stem
+        self._durability = durability
         self._key = key
         self._metrics = metrics or Metrics()
         self._chain_start = b',"chain":{"key":%d,"seq":' % term
@@ -61,6 +93,7 @@ class Trail:
         self._descriptor = _open_exclusively(path, waits=waits)
         self._holds_remains = False
         self._size, self._sequence, self._mac, self.torn_bytes = _recover(self._descriptor, path)
+        self._first = first_sequence(path) or self._sequence + 1
         # What is on disk for sure: a length, and the MAC at its end.
         self._synced, self._synced_mac = self._size, self._mac
         self._sync_failed = False
@@ -86,8 +119,76 @@ class Trail:
             self._write(bytes(lines))
             self._sequence, self._mac = sequence, mac
             size = self._size
-        if durable:
+        if (durable or self._durability is Durability.RECORD) and self._durability is not Durability.INTERVAL:
             self._put_on_disk(size)
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file that is written."""
+        return self._size
+
+    @property
+    def first(self) -> int:
+        """Number of the first record of the file that is written."""
+        return self._first
+
+    @property
+    def records(self) -> int:
+        """Records in the file that is written."""
+        return self._sequence - self._first + 1
+
+    @property
+    def head(self) -> tuple[int, bytes]:
+        """Number and MAC of the last record."""
+        with self._lock:
+            return self._sequence, self._mac
+
+    def rotate(self, begin: Callable[[int, bytes], bytes]) -> Path:
+        """Finish the file and go on in a new one, whose first record `begin` makes of the last one's number and MAC.
+
+        Raises:
+            TrailError: the file could not be finished, and is written on.
+        """
+        self.sync()
+        with self._turn:
+            while self._running is not None:
+                self._turn.wait()
+            self._running = _Sync()
+        try:
+            with self._lock:
+                return self._go_on_in_new_file(begin)
+        except OSError as error:
+            raise TrailError(f"the file of the audit trail cannot be finished: {error}") from error
+        finally:
+            with self._turn:
+                self._running = None
+                self._turn.notify_all()
+
+    def _go_on_in_new_file(self, begin: Callable[[int, bytes], bytes]) -> Path:
+        if self._sync_failed or self._holds_remains:
+            raise TrailError("the audit trail is in doubt, and is not finished before that is settled")
+        os.fdatasync(self._descriptor)
+        sequence = self._sequence + 1
+        record = begin(self._sequence, self._mac)
+        mac = chain_mac(self._key, self._mac, sequence, record)
+        line = record[:-1] + self._chain_start + b'%d,"mac":"%s"}}\n' % (sequence, mac.hex().encode())
+        finished = finished_path(self.path.parent, self.name, self._first)
+        descriptor = _write_beside(self.path, line)
+        try:
+            self.path.rename(finished)
+            try:
+                _beside(self.path).rename(self.path)
+            except OSError:
+                finished.rename(self.path)
+                raise
+            os.dup2(descriptor, self._descriptor, inheritable=False)
+        finally:
+            os.close(descriptor)
+        self._first, self._sequence, self._mac = sequence, sequence, mac
+        self._size = self._synced = len(line)
+        self._synced_mac = mac
+        sync_folder(self.path.parent)
+        return finished
 
     def sync(self) -> None:
         """Put on disk what is not there yet. Raises TrailError when the disk refuses."""
@@ -175,6 +276,25 @@ class Trail:
         self._holds_remains = True
         os.ftruncate(self._descriptor, self._size)
         self._holds_remains = False
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + UNFINISHED)
+
+
+def _write_beside(path: Path, line: bytes) -> int:
+    """Return a locked file under a name that nothing reads, with a line that is on disk."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+    descriptor = os.open(_beside(path), flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.write(descriptor, line) != len(line):
+            raise OSError("the disk takes only a part of the first record")
+        os.fdatasync(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _open_exclusively(path: Path, *, waits: bool) -> int:

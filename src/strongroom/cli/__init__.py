@@ -11,7 +11,20 @@ from rich.console import Console
 
 from strongroom import __version__
 from strongroom.audit.trail import TrailError
-from strongroom.cli import access_keys, accounts, alarms, audit, config, credential_process, kms_keys, secrets, serve
+from strongroom.cli import (
+    access_keys,
+    accounts,
+    alarms,
+    audit,
+    config,
+    credential_process,
+    doctor,
+    iam,
+    kms_keys,
+    policy,
+    secrets,
+    serve,
+)
 from strongroom.errors import OperatorError
 from strongroom.storage.base import StorageError
 
@@ -24,9 +37,12 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("credential-process")(credential_process.credential_process)
+app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 app.add_typer(access_keys.app, name="access-keys")
 app.add_typer(accounts.app, name="accounts")
+app.add_typer(iam.app, name="iam")
+app.add_typer(policy.app, name="policy")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(kms_keys.app, name="kms-keys")
 app.add_typer(alarms.app, name="alarms")

@@ -9,7 +9,6 @@ import typer
 
 from strongroom import ids
 from strongroom.alarms.base import Sink, SinkError, members_of
-from strongroom.app import open_sinks
 from strongroom.cli.desk import open_desk
 from strongroom.cli.options import AsJson, ConfigFile, Database, DataDir, configuration, existing_deployment
 from strongroom.cli.output import print_json, print_table
@@ -18,6 +17,7 @@ from strongroom.clock import SystemClock
 from strongroom.domain.alarms import Alarm, AlarmState, AlarmStatus, Notice
 from strongroom.entropy import SystemEntropy
 from strongroom.errors import OperatorError
+from strongroom.vigilance import sinks_of
 from strongroom.workers.alarms import NOTIFY_JOB
 
 app = typer.Typer(help="Alarms: what rings, what has rung, and whether receivers hear it.", no_args_is_help=True)
@@ -45,7 +45,7 @@ def list_alarms(
             {
                 "Alarms": {alarm.value: [_shown(status) for status in ringing[alarm]] for alarm in Alarm},
                 "Off": list(config.alarms_off),
-                "Receivers": {name: sink.describe() for name, sink in open_sinks(config).items()},
+                "Receivers": {name: sink.describe() for name, sink in sinks_of(config).items()},
                 "NoticesWaiting": waiting,
             }
         )
@@ -90,7 +90,7 @@ def try_out(
     config_file: ConfigFile = None,
 ) -> None:
     """Send a notice to receivers at once, and say whether they took it. Needs no running server."""
-    sinks = open_sinks(configuration(config_file).config)
+    sinks = sinks_of(configuration(config_file).config)
     chosen = {name: sink for name, sink in sinks.items() if receiver in (None, name)}
     if not chosen:
         raise OperatorError(

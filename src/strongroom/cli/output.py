@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +18,16 @@ def print_json(content: Any) -> None:
 def print_credentials(profile: str, access_key_id: str, secret: str) -> None:
     """Print an access key as AWS's shared credentials file has it."""
     typer.echo(f"[{profile}]\naws_access_key_id = {access_key_id}\naws_secret_access_key = {secret}")
+
+
+def print_details(content: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print what there is to say of one thing, a line for each."""
+    if as_json:
+        print_json(content)
+        return
+    for name, value in content.items():
+        shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        typer.echo(f"{name}: {shown}")
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -29,6 +29,7 @@ from strongroom.cli.secrets_report import Report, print_report, report_on, shown
 from strongroom.domain import deletion
 from strongroom.domain.secret import Secret
 from strongroom.errors import OperatorError, ServiceError
+from strongroom.vigilance import deletion_rules_of
 
 app = typer.Typer(help="Delete and restore secrets safely; hold deletions.", no_args_is_help=True)
 
@@ -203,7 +204,7 @@ def _report(desk: Desk, secret: Secret, window: timedelta, recent_days: int) -> 
             desk.now,
             window=window,
             recent=timedelta(days=recent_days),
-            rules=desk.config.deletion_rules,
+            rules=deletion_rules_of(desk.config),
             is_indexed=desk.config.audit_index_days > 0,
         )
     )

@@ -20,6 +20,7 @@ from strongroom.domain.secret import Secret
 from strongroom.errors import OperatorError, ServiceError
 from strongroom.operations.call import PURGE_JOB
 from strongroom.storage.base import Job, Transaction
+from strongroom.vigilance import deletion_rules_of
 
 MAX_SHOWN: Final = 100_000
 FAR: Final = timedelta(days=36_500)
@@ -54,7 +55,7 @@ def hold(desk: Desk, secret: Secret, until: datetime | None) -> None:
 
     def change(tx: Transaction) -> Secret:
         now, planned = _locked(tx, secret)
-        return _put(tx, *protection.hold(now, planned, wanted, by, desk.now, desk.config.deletion_rules))
+        return _put(tx, *protection.hold(now, planned, wanted, by, desk.now, deletion_rules_of(desk.config)))
 
     held = _changed(desk, "HoldSecretDeletion", secret, change)
     typer.echo(f"{held.name} is kept until {told(held.purge_at)}, and can be restored until then.")

@@ -12,7 +12,8 @@ from rich.markup import escape
 from strongroom import __version__
 from strongroom.app import prepare
 from strongroom.cli.options import ConfigFile, Database, DataDir, configuration
-from strongroom.config import Config, require_safe_listener
+from strongroom.config import Config
+from strongroom.listeners import metrics_token, require_safe_listener
 from strongroom.logs import configure_logging
 from strongroom.processes import bind, require_certificate
 from strongroom.processes import serve as run_server
@@ -57,6 +58,7 @@ def serve(
 def _run(config: Config) -> None:
     configure_logging(config.log_level)
     require_safe_listener(config)
+    metrics_token(config)
     require_certificate(config)
     listeners = bind(config)
     is_first = prepare(config)

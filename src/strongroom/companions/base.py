@@ -1,8 +1,9 @@
 """What an operation of a companion service is: its wire types, who may call it, what policies are asked about.
 
-Companion services speak the query protocol: a form in, XML out. Limits stand on the fields of the request
-types, as in `operations.base`. A result without a value leaves the member out; False and an empty list are
-values (recorded: IAM sends `<IsTruncated>false</IsTruncated>` and an empty element for an empty list).
+STS and IAM speak the query protocol: a form in, XML out; CloudTrail speaks AWS JSON 1.1. Limits stand on the
+fields of the request types, as in `operations.base`. A result without a value leaves the member out; False
+and an empty list are values (recorded: IAM sends `<IsTruncated>false</IsTruncated>` and an empty element for
+an empty list).
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ class ServiceModel:
 
     Attributes:
         name: of the service in policy actions and credential scopes.
-        version: the one that requests must name.
-        xmlns: namespace of its answers.
+        version: the one that requests of the query protocol must name.
+        xmlns: namespace of its answers in the query protocol; empty where it speaks JSON.
         event_source: its name on the audit trail.
         skew: how far a request's date may be from ours (recorded: texts of STS and IAM end in "15 min.").
     """
@@ -48,6 +49,15 @@ IAM: Final = ServiceModel(
     version="2010-05-08",
     xmlns="https://iam.amazonaws.com/doc/2010-05-08/",
     event_source="iam.amazonaws.com",
+    skew=timedelta(minutes=15),
+)
+
+
+CLOUDTRAIL: Final = ServiceModel(
+    name="cloudtrail",
+    version="2013-11-01",
+    xmlns="",
+    event_source="cloudtrail.amazonaws.com",
     skew=timedelta(minutes=15),
 )
 

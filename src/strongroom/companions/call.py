@@ -36,7 +36,8 @@ class CompanionCall(msgspec.Struct, frozen=True):
 
     `principal` and `authorizer` are absent where the operation is open to everyone. `account_id` is the
     caller's, or that of the server where nobody has proven who calls. `record_as` puts another identity
-    on the audit record than that of an unknown caller.
+    on the audit record than that of an unknown caller. `event_days` is how long events of the trail can be
+    looked up.
     """
 
     caller: Principal | None
@@ -50,6 +51,7 @@ class CompanionCall(msgspec.Struct, frozen=True):
     sessions: SessionTokens
     key_sets: KeySets
     page_tokens: PageTokens
+    event_days: int
     decider: Authorizer | None
     record_as: Callable[[Mapping[str, Any]], None]
 

@@ -13,7 +13,7 @@ It is the sibling of `service`, which does the same for secrets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,6 +57,7 @@ class CompanionService:
     entropy: Entropy
     account_id: str
     region: str
+    event_days: int
 
     def begin(
         self, operation: CompanionOperation[Any], request: Request, caller: Caller | None, origin: Origin
@@ -90,6 +91,36 @@ class CompanionService:
         outcome = self.begin(operation, request, caller, origin)
         return outcome.result() if isinstance(outcome, Future) else outcome
 
+    def perform_within(
+        self,
+        tx: Transaction,
+        operation: CompanionOperation[Any],
+        request: Request,
+        caller: Caller,
+        origin: Origin,
+        *,
+        event_id: str,
+        identity: Mapping[str, Any],
+        journal: Callable[[bytes], None],
+    ) -> Response | None:
+        """Perform a call as a part of somebody's transaction, who sees to its record.
+
+        Args:
+            tx: the transaction, which the other parts share.
+            operation: what is asked.
+            request: the request, whose limits have been checked.
+            caller: as whom it is performed.
+            origin: where the call came from.
+            event_id: that of its record.
+            identity: who is on the record for it.
+            journal: takes the record, of success or failure; it belongs on the trail before the commit.
+
+        Raises:
+            ServiceError: it is refused.
+        """
+        attempt = _Attempt(self, operation, request, caller, origin, self.clock.now(), event_id, [identity])
+        return attempt.run(tx, journal)
+
 
 class _Attempt(msgspec.Struct, frozen=True):
     """One call, ready to be run in a transaction; running it again gives the same record."""
@@ -103,13 +134,14 @@ class _Attempt(msgspec.Struct, frozen=True):
     event_id: str
     identities: list[Mapping[str, Any]]
 
-    def run(self, tx: Transaction) -> Response | None:
+    def run(self, tx: Transaction, journal: Callable[[bytes], None] | None = None) -> Response | None:
+        take = journal or tx.journal
         try:
             response = self._answer(tx)
         except ServiceError as error:
-            tx.journal(self._record(None, error))
+            take(self._record(None, error))
             raise
-        tx.journal(self._record(response, None))
+        take(self._record(response, None))
         return response
 
     def _answer(self, tx: Transaction) -> Response | None:
@@ -132,6 +164,7 @@ class _Attempt(msgspec.Struct, frozen=True):
             sessions=service.sessions,
             key_sets=service.key_sets,
             page_tokens=service.page_tokens,
+            event_days=service.event_days,
             decider=decider,
             record_as=self.identities.append,
         )
@@ -169,9 +202,9 @@ class _Attempt(msgspec.Struct, frozen=True):
         )
 
     def _identity(self, principal: Principal | None) -> Mapping[str, Any]:
-        if principal is not None:
-            return record.user_identity(principal)
-        return self.identities[-1] if self.identities else record.unknown_identity(None)
+        if self.identities:
+            return self.identities[-1]
+        return record.unknown_identity(None) if principal is None else record.user_identity(principal)
 
 
 def _require_usable_at(operation: CompanionOperation[Any], principal: Principal | None) -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from strongroom.domain.alarms import AlarmState, AlarmStatus, Failure, Notice
 from strongroom.domain.principal import root_arn
 from strongroom.domain.protection import PlannedDeletion
 from strongroom.domain.secret import Secret
 from strongroom.domain.timestamps import from_micros, to_micros
+from strongroom.storage.records import Job
 from strongroom.storage.rows import SECRET_COLUMNS, Params, Row, job_of, micros, secret_of
 from strongroom.storage.watching import RootCall
-
-if TYPE_CHECKING:
-    from strongroom.storage.base import Job
 
 Run = Callable[[str, Params], list[Row]]
 

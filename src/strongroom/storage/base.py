@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from strongroom.domain.identity import Grants, Group, Identity, IdentityKind, ManagedPolicy, PolicyVersion, User
 from strongroom.domain.kms_key import KmsKey
@@ -30,7 +30,44 @@ from strongroom.domain.secret import Secret, Version
 from strongroom.domain.trail_event import EventPlace, EventQuery, Reader, TrailEvent, TrailPosition
 from strongroom.metrics import Metrics
 from strongroom.recall import Mark
+from strongroom.storage.records import (
+    AccessKeyRow,
+    Census,
+    Job,
+    JobGroup,
+    KeyUse,
+    SecretPlace,
+    Tombstone,
+    TrailHead,
+    TrailPage,
+    WrappedKey,
+)
 from strongroom.storage.watching import AlarmBook, Deletions
+
+__all__ = [
+    "AccessKeyRow",
+    "Bringer",
+    "Census",
+    "Given",
+    "Identities",
+    "Job",
+    "JobGroup",
+    "Journal",
+    "KeyUse",
+    "NotBroughtError",
+    "SecretPlace",
+    "Storage",
+    "StorageError",
+    "Tombstone",
+    "TrailHead",
+    "TrailIndex",
+    "TrailPage",
+    "Transaction",
+    "WantedVersion",
+    "WrappedKey",
+    "WriteElsewhereError",
+    "WriteRequiredError",
+]
 
 T = TypeVar("T")
 
@@ -50,78 +87,14 @@ class WriteElsewhereError(Exception):
     """This process may only read; another one of the same server writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class WrappedKey:
-    """A keyring term or a KMS key's backing key, wrapped by the level above it (`wrapped_by`)."""
-
-    number: int
-    wrapped: bytes
-    wrapped_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class AccessKeyRow:
-    """A long-term access key; its secret is sealed by the keyring."""
-
-    access_key_id: str
-    account_id: str
-    principal_arn: str
-    principal_id: str
-    active: bool
-    revision: int
-    sealed_secret: bytes
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class KeyUse:
-    """When, where and for which service an access key was last used, to the minute or so."""
-
-    used_at: datetime
-    region: str
-    service: str
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A piece of background work. `fence` grows with every claim; only its holder may finish the job."""
-
-    kind: str
-    subject: str
-    account_id: str
-    region: str
-    run_at: datetime
-    fence: int = 0
-    attempts: int = 0
-    last_error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Tombstone:
-    """What remains of a purged secret: that it existed, and when it went."""
-
-    account_id: str
-    region: str
-    arn: str
-    name: str
-    versions: int
-    purged_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class TrailHead:
-    """How far a trail had come when it was last written down here; a shorter trail was cut."""
-
-    trail: str
-    sequence: int
-    mac: str
-
-
 class Identities(Protocol):
     """The verbs about users, groups, roles, managed policies and identity providers; the kind says which is found."""
 
     def hold(self, account_id: str) -> None:
-        """Keep others from changing identities of the account until the end; read nothing of them before this."""
+        """Wait until no other call changes identities of the account, and keep others waiting until the end.
+
+        Before this nothing may be read on which a change depends.
+        """
         ...
 
     def find(self, kind: IdentityKind, account_id: str, name: str) -> Any: ...
@@ -163,21 +136,6 @@ class Identities(Protocol):
     def record_key_use(self, access_key_id: str, use: KeyUse) -> None: ...
     def key_use(self, access_key_id: str) -> KeyUse | None: ...
     def forget_key_use(self, access_key_id: str) -> None: ...
-
-
-class SecretPlace(NamedTuple):
-    """Where a secret is found."""
-
-    account_id: str
-    region: str
-    name: str
-
-
-class TrailPage(NamedTuple):
-    """Some of the events that are asked for, and where to go on; None at the end."""
-
-    events: list[TrailEvent]
-    after: EventPlace | None
 
 
 class TrailIndex(Protocol):
@@ -313,6 +271,8 @@ class Transaction(Protocol):
     def delete_job(self, kind: str, subject: str) -> None: ...
     def list_jobs(self) -> list[Job]: ...
 
+    def census(self, now: datetime) -> Census: ...
+
     def insert_tombstone(self, tombstone: Tombstone) -> None: ...
     def find_tombstone(self, arn: str) -> Tombstone | None: ...
 
@@ -341,7 +301,10 @@ Given = Mapping[tuple[str, tuple[str, ...]], list[tuple[Any, ...]]]
 
 
 class Bringer(Protocol):
-    """Fetches together what many calls are about to read, and reads it after it was asked for."""
+    """Fetches together what many calls are about to read, in one round trip.
+
+    What is asked for is read after it was asked for: nothing that was acknowledged before is missed.
+    """
 
     def access_key(self, access_key_id: str) -> Future[Given]: ...
     def version(self, wanted: WantedVersion) -> Future[Given]: ...

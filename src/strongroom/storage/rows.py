@@ -16,7 +16,7 @@ from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.secret import RotationSettings, SealedValue, Secret, Tag, Version
 from strongroom.domain.secret_value import ValueKind
 from strongroom.domain.timestamps import from_days, from_micros, to_days, to_micros
-from strongroom.storage.base import AccessKeyRow, Job, WrappedKey
+from strongroom.storage.base import AccessKeyRow, Census, Job, JobGroup, Tombstone, WrappedKey
 
 Row: TypeAlias = tuple[Any, ...]
 Params: TypeAlias = dict[str, Any]
@@ -26,9 +26,19 @@ VERSION_COLUMNS: Final = 10
 KMS_KEY_COLUMNS: Final = 8
 ACCESS_KEY_COLUMNS: Final = 8
 
+CENSUS: Final = ("secrets_by_state", "jobs_by_state", "key_dates")
+"""The queries whose rows `census_of` takes."""
+
 SECRETS_KEPT: Final = 1_024
 KEYS_KEPT: Final = 1_024
 """Records kept by the row they were made of: a row always means the same record, so none is ever stale."""
+
+
+def census_of(secrets: Sequence[Row], jobs: Sequence[Row], dates: Sequence[Row]) -> Census:
+    counts: dict[int, int] = dict(secrets)
+    groups = [JobGroup(kind, state, count, from_micros(oldest)) for kind, state, count, oldest in jobs]
+    newest_term, oldest_access_key = map(_instant, dates[0])
+    return Census(counts.get(0, 0), counts.get(1, 0), groups, newest_term, oldest_access_key)
 
 
 def micros(instant: datetime | None) -> int | None:
@@ -258,3 +268,7 @@ def replica_params(primary: Secret, replica: Replica) -> Params:
         "overwrites": int(replica.overwrites),
         "revision": replica.revision,
     }
+
+
+def tombstone_of(row: Row) -> Tombstone:
+    return Tombstone(row[0], row[1], row[2], row[3], row[4], from_micros(row[5]))

@@ -17,6 +17,7 @@ from strongroom.storage import listing
 from strongroom.storage.alarm_book import SqlAlarmBook, SqlDeletions
 from strongroom.storage.base import (
     AccessKeyRow,
+    Census,
     Identities,
     Job,
     Tombstone,
@@ -28,11 +29,13 @@ from strongroom.storage.base import (
 from strongroom.storage.brought import Brought
 from strongroom.storage.identities import SqlIdentities
 from strongroom.storage.rows import (
+    CENSUS,
     SECRET_COLUMNS,
     Params,
     Row,
     access_key_of,
     access_key_params,
+    census_of,
     job_of,
     kms_key_of,
     kms_key_params,
@@ -41,6 +44,7 @@ from strongroom.storage.rows import (
     replica_of,
     replica_params,
     secret_of,
+    tombstone_of,
     version_of,
     version_params,
     wrapped_key_of,
@@ -338,23 +342,18 @@ class SqlTransaction:
     def list_jobs(self) -> list[Job]:
         return [job_of(row) for row in self._run("list_jobs", {})]
 
+    def census(self, now: datetime) -> Census:
+        return census_of(*(self._run(name, {"now": to_micros(now)}) for name in CENSUS))
+
     # --- what remains
 
     def insert_tombstone(self, tombstone: Tombstone) -> None:
-        self._change(
-            "insert_tombstone",
-            {
-                "account_id": tombstone.account_id,
-                "region": tombstone.region,
-                "arn": tombstone.arn,
-                "name": tombstone.name,
-                "versions": tombstone.versions,
-                "purged_at": to_micros(tombstone.purged_at),
-            },
-        )
+        params: Params = {"account_id": tombstone.account_id, "region": tombstone.region, "arn": tombstone.arn}
+        params |= {"name": tombstone.name, "versions": tombstone.versions, "purged_at": to_micros(tombstone.purged_at)}
+        self._change("insert_tombstone", params)
 
     def find_tombstone(self, arn: str) -> Tombstone | None:
-        return self._one(_tombstone, "find_tombstone", arn=arn)
+        return self._one(tombstone_of, "find_tombstone", arn=arn)
 
     def put_trail_head(self, head: TrailHead, now: datetime) -> None:
         params = {"trail": head.trail, "sequence": head.sequence, "mac": head.mac, "recorded_at": to_micros(now)}
@@ -391,7 +390,3 @@ class SqlTransaction:
 
 def _text(row: Row) -> str:
     return str(row[0])
-
-
-def _tombstone(row: Row) -> Tombstone:
-    return Tombstone(row[0], row[1], row[2], row[3], row[4], from_micros(row[5]))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from strongroom.domain.alarms import AlarmStatus, Failure, Notice
 from strongroom.domain.protection import PlannedDeletion
 from strongroom.domain.secret import Secret
-
-if TYPE_CHECKING:
-    from strongroom.storage.base import Job
+from strongroom.storage.records import Job
 
 
 class RootCall(NamedTuple):

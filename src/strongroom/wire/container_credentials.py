@@ -36,8 +36,8 @@ from strongroom.domain.identity import IdentityKind, arn_of
 from strongroom.errors import InvalidIdentityToken, ServiceError
 from strongroom.operations.base import Request, Response
 from strongroom.wire import constraints, faults
+from strongroom.wire.companion_core import Speech
 from strongroom.wire.exchange import Answer, HttpRequest, Outcome
-from strongroom.wire.query_core import Speech
 
 PATH_PREFIX: Final = b"/v1/credentials/"
 MAX_SESSION_NAME: Final = 64

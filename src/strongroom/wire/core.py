@@ -14,6 +14,7 @@ Whatever names an operation is on the audit trail, also when it is refused here.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from functools import partial
@@ -25,7 +26,7 @@ from strongroom.audit.record import Origin
 from strongroom.authn.callers import CallerKey
 from strongroom.authn.failed_attempts import Prover
 from strongroom.authn.sigv4 import FindKey, Verified
-from strongroom.errors import ServiceError
+from strongroom.errors import ServiceError, UnknownOperationException
 from strongroom.operations.base import Operation, Request, Response
 from strongroom.service import (
     Bringer,
@@ -113,6 +114,9 @@ class RequestCore:
         try:
             progress.operation = awsjson.operation_of(progress.target)
             return proceed(progress)
+        except UnknownOperationException as error:
+            outcome = None if self._companions is None else self._companions(request, origin)
+            return outcome or self._failed_early(progress, error)
         except Exception as error:  # noqa: BLE001 - the edge must answer whatever happened
             return self._failed_early(progress, error)
 
@@ -210,7 +214,7 @@ class RequestCore:
         return self._succeeded(progress, response)
 
     def _succeeded(self, progress: _Progress, response: Response | None) -> Answer:
-        self._count(progress, "Success")
+        self._count(progress, "Success", "success")
         return Answer(200, _headers(progress.origin), awsjson.encode(response))
 
     def _failed(self, progress: _Progress, error: Exception) -> Answer:
@@ -238,12 +242,12 @@ class RequestCore:
         return self._fault(progress, error)
 
     def _fault(self, progress: _Progress, error: ServiceError) -> Answer:
-        self._count(progress, error.code)
+        self._count(progress, error.code, faults.outcome_of(error))
         return Answer(error.status, _headers(progress.origin), faults.body_of(error))
 
-    def _count(self, progress: _Progress, code: str) -> None:
+    def _count(self, progress: _Progress, code: str, outcome: str) -> None:
         operation = "Unknown" if progress.operation is None else progress.operation.name
-        self._service.metrics.increment("requests_total", f'operation="{operation}",code="{code}"')
+        self._service.answered(operation, code, outcome, progress.began)
 
 
 class _Progress(msgspec.Struct):
@@ -255,6 +259,7 @@ class _Progress(msgspec.Struct):
     operation: Operation[Any] | None = None
     verified: Verified[CallerKey] | None = None
     is_admitted: bool = False
+    began: float = msgspec.field(default_factory=time.perf_counter)
 
     @property
     def known_operation(self) -> Operation[Any]:

@@ -4,16 +4,17 @@ Rules:
 - The core runs on the loop's own thread and answers at once where it can; what it waits for, it says.
 - A worker that must not write hands such requests, whole, to the one that may.
 - Probes have paths of their own and need no signature: /healthz, /readyz, /version, and /metrics when
-  that is switched on. They are not on the audit trail.
+  that is switched on, for anyone or for who sends its token. They are not on the audit trail.
 - Whatever goes wrong, the client is answered in AWS's form, and its connection is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +35,7 @@ CLOSE: Final = (b"Connection", b"close")
 """The header of an answer that is the last on its connection."""
 
 READINESS: Final = "/readyz"
+METRICS: Final = "/metrics"
 
 logger = logging.getLogger(__name__)
 
@@ -62,12 +64,20 @@ class Client(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """What the probe paths tell; `unready` returns why the server cannot serve, or None."""
+    """What the probe paths tell; `unready` returns why the server cannot serve, or None.
+
+    With a token, numbers are for who sends it as a bearer.
+    """
 
     unready: Callable[[], str | None]
     metrics: Metrics | None = None
+    metrics_token: bytes | None = None
 
-    def answer(self, path: str) -> Answer | None:
+    def takes_time(self, path: str) -> bool:
+        """Tell whether an answer is not for the loop: it asks the database, or adds up all processes' numbers."""
+        return path == READINESS or (path == METRICS and self.metrics is not None)
+
+    def answer(self, path: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer | None:
         match path:
             case "/healthz":
                 return _json(200, {"status": "alive"})
@@ -78,10 +88,17 @@ class Probes:
                 return _json(503, {"status": "not ready", "reason": reason})
             case "/version":
                 return _json(200, {"name": "strongroom", "version": __version__})
-            case "/metrics" if self.metrics is not None:
-                headers: Headers = [(b"Content-Type", b"text/plain; version=0.0.4")]
-                return Answer(200, headers, self.metrics.render().encode())
-        return None
+        return self.measured(headers) if path == METRICS else None
+
+    def measured(self, headers: Sequence[tuple[bytes, bytes]]) -> Answer | None:
+        """Return the numbers, for who may see them."""
+        if self.metrics is None:
+            return None
+        if self.metrics_token is not None:
+            sent = next((value for name, value in headers if name == b"authorization"), b"")
+            if not hmac.compare_digest(sent, b"Bearer " + self.metrics_token):
+                return Answer(401, [(b"WWW-Authenticate", b'Bearer realm="metrics"')], b"")
+        return Answer(200, [(b"Content-Type", b"text/plain; version=0.0.4")], self.metrics.render().encode())
 
 
 class Edge:
@@ -107,10 +124,10 @@ class Edge:
         try:
             if request.method == "GET":
                 path = request.raw_path.decode("latin-1")
-                if path == READINESS:  # it asks the database, which may take its time
-                    self._deliver(asyncio.to_thread(self._probes.answer, path), client)
+                if self._probes.takes_time(path):
+                    self._deliver(asyncio.to_thread(self._probes.answer, path, request.headers), client)
                     return None
-                if (told := self._probes.answer(path)) is not None:
+                if (told := self._probes.answer(path, request.headers)) is not None:
                     return told
             return self._settle(self._core.begin(request), request, client)
         except Exception as error:  # noqa: BLE001 - a caller is owed an answer

@@ -34,6 +34,11 @@ from strongroom.wire.xml_text import element
 _SERVER_ERROR: Final = 500
 
 
+def outcome_of(error: ServiceError) -> str:
+    """Return how metrics and traces call an error: refused, or failed if the server is to blame."""
+    return "failed" if error.status >= _SERVER_ERROR else "refused"
+
+
 class QueryFault(NamedTuple):
     """An error as the query protocol names it."""
 

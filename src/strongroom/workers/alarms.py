@@ -95,7 +95,7 @@ class AlarmWatch:
             notices = self._storage.write(lambda tx: self._commit(tx, changes, now))
         rings = {alarm for alarm, _ in found}
         for alarm in Alarm:
-            self._metrics.put("alarm_state", int(alarm in rings), f'alarm="{alarm.value}"')
+            self._metrics.set("alarm_state", int(alarm in rings), now, f'alarm="{alarm.value}"')
         for notice in notices:
             logger.warning("Alarm %s of %s is %s: %s", notice.alarm, notice.subject, notice.state.value, notice.reason)
         return notices

@@ -135,7 +135,7 @@ class AuditIndex:
                 self._pause(began)
             if until is not None and time.monotonic() >= until:
                 return copied
-        self._metrics.put("audit_index_lag_seconds", 0)
+        self._metrics.set("audit_lag_seconds", 0, self._clock.now())
         if state is not None:
             self._seen[trail] = state
         return copied
@@ -181,7 +181,7 @@ class AuditIndex:
         last = event_of(part[-1].line.record, "", 0)
         if last is not None:
             lag = (self._clock.now() - last.happened_at).total_seconds()
-            self._metrics.put("audit_index_lag_seconds", max(0, int(lag)))
+            self._metrics.set("audit_lag_seconds", max(0, int(lag)), self._clock.now())
 
     def _pause(self, began: float) -> None:
         if self._thread.is_alive():

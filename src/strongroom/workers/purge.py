@@ -19,6 +19,8 @@ from strongroom.operations.call import CLEANUP_JOB, PURGE_JOB
 from strongroom.storage.base import Job, Tombstone, Transaction
 from strongroom.workers.runner import Done, JobHandler, finish
 
+_END: Final = "EndSecretVersionDelete"
+
 MIN_CLEANUP_INTERVAL: Final = timedelta(hours=1)
 """How often at most the versions of one secret are cleaned up."""
 
@@ -54,7 +56,7 @@ def erase(tx: Transaction, secret: Secret, now: datetime) -> None:
     tx.insert_tombstone(
         Tombstone(secret.account_id, secret.region, secret.arn, secret.name, len(versions), purged_at=now)
     )
-    _record(tx, secret, "EndSecretVersionDelete", versions, now)
+    _record(tx, secret, _END, versions, now)
 
 
 def _clean_up(tx: Transaction, job: Job, now: datetime) -> Done:
@@ -73,11 +75,16 @@ def _clean_up(tx: Transaction, job: Job, now: datetime) -> Done:
     _record(tx, secret, "StartSecretVersionDelete", removed_ids, now)
     for version in removed:
         tx.put_version(secret, replace(version, sealed=None, deleted_at=now))
-    _record(tx, secret, "EndSecretVersionDelete", removed_ids, now)
+    _record(tx, secret, _END, removed_ids, now)
     left = [version for version in versions if version.version_id not in removed_ids]
     if due := deletion.next_pruning(left, labelled):
         tx.put_job(replace(job, run_at=max(due, now + MIN_CLEANUP_INTERVAL)))
     return {"purged_versions_total": len(removed)}
+
+
+def is_end_of_secret(event_id: str, arn: str, version_id: str) -> bool:
+    """Tell whether an EndSecretVersionDelete is of a purge, not of the clean-up, which has the date of no deletion."""
+    return event_id != ids.derived_event_id(_END, arn, version_id, str(None))
 
 
 def _record(tx: Transaction, secret: Secret, name: str, version_ids: list[str], now: datetime) -> None:

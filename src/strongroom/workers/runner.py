@@ -11,7 +11,8 @@ Rules:
 - A slice is as large as fits into `SLICE_SECONDS` of work in the database, the wait for its disk left out
   because callers share it, and is followed by a pause as long as that work: a backlog of purges takes half of
   the database at most, and never much of it at once.
-- A worker that starts lets go of what it held when it was killed: nobody else bears its name.
+- A worker that starts lets go of what it held when it was killed: nobody else bears its name. So does one
+  whose database failed while it held jobs: none of them waits for its lease to end.
 - A job that fails is tried again later, waiting twice as long each time, up to five minutes.
 - What a job counts is counted when it is committed, once.
 - The clock is the caller's; the runner looks for due jobs every second, and is woken by every change.
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -43,6 +45,8 @@ WAKE_PAUSE_SECONDS: Final = 0.02
 
 MIN_PAUSE_SECONDS: Final = 0.002
 MAX_PAUSE_SECONDS: Final = 1.0
+
+CENSUS_SECONDS: Final = 60.0
 
 Done: TypeAlias = Mapping[str, int]
 """What a job adds to the counters of `metrics`."""
@@ -75,16 +79,25 @@ def next_slice(size: int, took: float, most: int) -> int:
 
 
 class Runner:
-    """The worker thread of a process."""
+    """The worker thread of a process; every minute it also counts what there is, by `census`."""
 
     def __init__(
-        self, storage: Storage, handlers: Mapping[str, JobHandler], clock: Clock, metrics: Metrics, *, owner: str
+        self,
+        storage: Storage,
+        handlers: Mapping[str, JobHandler],
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        owner: str,
+        census: Callable[[datetime], None] = lambda _: None,
     ) -> None:
         self._storage = storage
         self._handlers = handlers
         self._clock = clock
         self._metrics = metrics
         self._owner = owner
+        self._census = census
+        self._next_census = 0.0
         self._slice = min(MIN_SLICE, storage.slice_size)
         self._changed = threading.Event()
         self._stopping = threading.Event()
@@ -156,20 +169,28 @@ class Runner:
         return done, self._clock.now() - began
 
     def _run(self) -> None:
-        self._try(self._release)
+        is_released = False
         while not self._stopping.is_set():
             self._changed.clear()
-            self._try(self.run_due)
+            is_released = (is_released or self._try(self._release)) and self._try(self.run_due)
+            self._take_census()
             self._changed.wait(POLL_SECONDS)
             self._stopping.wait(WAKE_PAUSE_SECONDS)
+
+    def _take_census(self) -> None:
+        if time.monotonic() >= self._next_census:
+            self._next_census = time.monotonic() + CENSUS_SECONDS
+            self._try(lambda: self._census(self._clock.now()))
 
     def _release(self) -> None:
         self._storage.write(lambda tx: tx.release_jobs(self._owner))
 
     @staticmethod
-    def _try(work: Callable[[], object]) -> None:
-        """Do it; the thread must not end, or nothing is ever purged."""
+    def _try(work: Callable[[], object]) -> bool:
+        """Do it and tell whether it could be done; the thread must not end, or nothing is ever purged."""
         try:
             work()
         except Exception:
             logger.exception("The jobs cannot be run now")
+            return False
+        return True

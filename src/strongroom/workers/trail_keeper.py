@@ -1,6 +1,7 @@
 """Keeps the audit trail durable and anchored.
 
-Records of reads are put on disk within a second of being written. Every few seconds the database is told
+Records of reads are put on disk within a second of being written, and files that are large or old enough are
+finished (`audit.rotation`). Every few seconds the database is told
 how far each trail of this node has come, so that a trail cut off at its end is found out. What it remembers
 moves on only while the record it remembers is still in the file: a trail that was cut, or replaced, and has
 grown since stays an error in the log and broken for `audit verify`.
@@ -15,8 +16,10 @@ from typing import Final
 
 from strongroom.audit.chain import ChainedLine
 from strongroom.audit.files import head_of, holds, trail_names
+from strongroom.audit.rotation import Rotation, rotate_if_due
 from strongroom.audit.trail import Trail
 from strongroom.clock import Clock
+from strongroom.entropy import Entropy, SystemEntropy
 from strongroom.storage.base import Storage, TrailHead
 
 SYNC_SECONDS: Final = 1.0
@@ -32,7 +35,19 @@ class TrailKeeper:
     `broken` are the trails that were found out to be cut or replaced since the start.
     """
 
-    def __init__(self, trail: Trail, storage: Storage, clock: Clock, *, node: str, anchors: Path | None) -> None:
+    def __init__(
+        self,
+        trail: Trail,
+        storage: Storage,
+        clock: Clock,
+        *,
+        node: str,
+        anchors: Path | None,
+        rotation: Rotation | None = None,
+        entropy: Entropy | None = None,
+    ) -> None:
+        self._rotation = rotation or Rotation()
+        self._entropy = entropy or SystemEntropy()
         self._trail = trail
         self._storage = storage
         self._clock = clock
@@ -62,6 +77,7 @@ class TrailKeeper:
     def _round(self, *, anchor: bool) -> None:
         try:
             self._trail.sync()
+            rotate_if_due(self._trail, self._rotation, self._clock.now(), self._entropy)
             if anchor and self._folder is not None:
                 self._anchor(self._folder)
         except Exception:

@@ -230,6 +230,26 @@ def test_a_worker_that_was_killed_and_started_again_does_not_wait_for_its_own_le
         runner.stop()
 
 
+def test_jobs_that_were_held_when_the_database_failed_do_not_wait_for_their_lease(runner, storage, work, monkeypatch):
+    submit, ran = storage.submit, threading.Event()
+
+    def failing_after_the_claim(work):
+        if not storage.read(lambda tx: tx.is_job_due(NOW)):
+            monkeypatch.setattr(storage, "submit", submit)
+            raise StorageError("the server is gone")
+        return submit(work)
+
+    put(storage, "a")
+    monkeypatch.setattr(storage, "submit", failing_after_the_claim)
+    work.before_finishing = ran.set
+    runner.start()
+    try:
+        assert ran.wait(WAIT_SECONDS)
+    finally:
+        runner.stop()
+    assert jobs(storage) == []
+
+
 def test_a_wake_runs_what_has_fallen_due_and_stop_ends_the_thread(runner, storage, work):
     ran = threading.Event()
     work.before_finishing = ran.set

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from strongroom import app
+from strongroom import data_directory
 from strongroom.config import Config
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def test_a_further_account_is_added_to_the_credentials(tmp_path: Path) -> None:
-    app._write_credentials(Config(data_dir=tmp_path), "ONE", "1")
-    app._write_credentials(Config(data_dir=tmp_path, account_id="000000000002"), "TWO", "2")
+    data_directory.write_credentials(Config(data_dir=tmp_path), "ONE", "1")
+    data_directory.write_credentials(Config(data_dir=tmp_path, account_id="000000000002"), "TWO", "2")
     path = tmp_path / "credentials"
     assert path.stat().st_mode & 0o777 == 0o600
     assert [line for line in path.read_text().splitlines() if line.startswith("[")] == ["[default]", "[000000000002]"]
@@ -26,7 +26,7 @@ def test_a_further_account_is_added_to_the_credentials(tmp_path: Path) -> None:
 def test_a_write_that_fails_leaves_the_credentials_as_they_were(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app._write_credentials(Config(data_dir=tmp_path), "ONE", "1")
+    data_directory.write_credentials(Config(data_dir=tmp_path), "ONE", "1")
     before = (tmp_path / "credentials").read_text()
 
     def full(_: Any) -> None:
@@ -34,6 +34,6 @@ def test_a_write_that_fails_leaves_the_credentials_as_they_were(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="full"):
-        app._write_credentials(Config(data_dir=tmp_path, account_id="000000000002"), "TWO", "2")
+        data_directory.write_credentials(Config(data_dir=tmp_path, account_id="000000000002"), "TWO", "2")
     assert (tmp_path / "credentials").read_text() == before
     assert list(tmp_path.iterdir()) == [tmp_path / "credentials"]
