@@ -154,9 +154,8 @@ def open_node(
 def _assemble(
     config: Config, storage: Storage, worker: int, forwarder: Forwarder | None, clock: Clock, entropy: Entropy
 ) -> Node:
-    name = node_id(config, entropy)
+    name, keyring = node_id(config, entropy), load_keyring(config, storage, clock, entropy)
     metrics = Metrics.shared(config.metrics_dir, worker) if config.is_measured else Metrics()
-    keyring = load_keyring(config, storage, clock, entropy)
     trail = open_trail(config, keyring, f"trail-{worker}", clock.now(), entropy, metrics=metrics)
     storage.attach_journal(trail.append, metrics)
     vault = Vault(keyring, entropy, metrics)
@@ -176,8 +175,6 @@ def _assemble(
     threads = None if storage.reads_inline else ThreadPoolExecutor(storage.pool_size, thread_name_prefix="requests")
     fetchers = ThreadPoolExecutor(FETCHING_THREADS, thread_name_prefix="identity-provider-keys")
     keeper = _open_keeper(config, storage, trail, clock, entropy, node=name, anchors=worker == 0)
-    watch = open_vigilance(config, storage, clock, metrics, node=name, broken_trails=lambda: keeper.broken)
-    files = _open_files(config, storage, trail, clock, entropy, node=name, signer=signer_of(keyring))
     return Node(
         storage=storage,
         trail=trail,
@@ -187,8 +184,8 @@ def _assemble(
         runner=runner,
         keeper=keeper,
         index=open_index(config, storage, clock, metrics, node=name) if worker == 0 else None,
-        files=files if worker == 0 else None,
-        vigilance=watch if worker == 0 else None,
+        files=_open_files(config, storage, trail, clock, entropy, name, keyring) if worker == 0 else None,
+        vigilance=open_vigilance(config, storage, clock, metrics, name, keeper) if worker == 0 else None,
         threads=threads,
         fetchers=fetchers,
         writes=worker == 0 or config.database is not None,
@@ -261,7 +258,7 @@ def _open_keeper(
 
 
 def _open_files(
-    config: Config, storage: Storage, trail: Trail, clock: Clock, entropy: Entropy, *, node: str, signer: Signer
+    config: Config, storage: Storage, trail: Trail, clock: Clock, entropy: Entropy, node: str, keyring: Keyring
 ) -> TrailFiles:
     return TrailFiles(
         trail,
@@ -271,7 +268,7 @@ def _open_files(
         node=node,
         folder=config.audit_dir,
         kept_days=config.audit_keep_days,
-        signer=signer,
+        signer=signer_of(keyring),
         checkpoint_minutes=config.audit_checkpoint_minutes,
     )
 

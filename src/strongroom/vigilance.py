@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from strongroom.storage.base import Storage
 from strongroom.workers.alarms import AlarmWatch
 from strongroom.workers.audit_index import AuditIndex
 from strongroom.workers.courier import Courier
+from strongroom.workers.trail_keeper import TrailKeeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,7 @@ class Vigilance:
 
 
 def open_vigilance(
-    config: Config,
-    storage: Storage,
-    clock: Clock,
-    metrics: Metrics,
-    *,
-    node: str,
-    broken_trails: Callable[[], Iterable[str]],
+    config: Config, storage: Storage, clock: Clock, metrics: Metrics, node: str, keeper: TrailKeeper
 ) -> Vigilance:
     """Put together what watches and tells. Raises OperatorError for settings that make no sense."""
     sinks = sinks_of(config)
@@ -54,7 +49,7 @@ def open_vigilance(
         metrics,
         thresholds=thresholds_of(config),
         receivers=sinks,
-        broken_trails=broken_trails,
+        broken_trails=lambda: keeper.broken,
         is_indexed=config.audit_index_days > 0,
     )
     return Vigilance(watch, Courier(storage, clock, metrics, sinks=sinks, owner=f"{node}/courier"))

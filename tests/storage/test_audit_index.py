@@ -266,8 +266,8 @@ def test_the_lag_is_told_while_more_waits(storage, folder, monkeypatch):
     monkeypatch.setattr(audit_index, "MIN_SLICE", 2)
     write(folder, reads("app", 0, 10))
     index, lags = new_index(storage, folder), []
-    put = index._metrics.put
-    monkeypatch.setattr(index._metrics, "put", lambda name, value: (lags.append(value), put(name, value)))
+    put = index._metrics.set
+    monkeypatch.setattr(index._metrics, "set", lambda name, value, now: (lags.append(value), put(name, value, now)))
     index.copy_all()
     assert lags[0] == 299, "the second record is a second younger than five minutes"
     assert lags[-1] == 0
