@@ -10,7 +10,7 @@ import logging
 import os
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -49,6 +49,7 @@ from strongroom.storage.base import Storage, StorageError, Transaction
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.throttle import Throttle
 from strongroom.tracing import open_tracing
+from strongroom.vigilance import Vigilance, deletion_rules_of, open_index, open_vigilance
 from strongroom.wire.companion_core import CompanionCore
 from strongroom.wire.container_credentials import ContainerCredentials
 from strongroom.wire.core import CONTENT_TYPE, SERVICE_NAME, RequestCore
@@ -84,6 +85,7 @@ class Node:
     keeper: TrailKeeper
     index: AuditIndex | None
     files: TrailFiles | None
+    vigilance: Vigilance | None
     threads: Executor | None
     fetchers: Executor
     writes: bool
@@ -93,7 +95,7 @@ class Node:
         self.keeper.start()
         if self.writes:
             self.runner.start()
-        for worker in (self.index, self.files):
+        for worker in (self.index, self.files, self.vigilance):
             if worker is not None:
                 worker.start()
 
@@ -103,8 +105,9 @@ class Node:
         if self.threads is not None:
             self.threads.shutdown(wait=True)
         self.runner.stop()
-        if self.files is not None:
-            self.files.stop()
+        for worker in (self.files, self.vigilance):
+            if worker is not None:
+                worker.stop()
         self.keeper.stop()
         if self.service.tracing is not None:
             self.service.tracing.close()
@@ -151,9 +154,8 @@ def open_node(
 def _assemble(
     config: Config, storage: Storage, worker: int, forwarder: Forwarder | None, clock: Clock, entropy: Entropy
 ) -> Node:
-    name = node_id(config, entropy)
+    name, keyring = node_id(config, entropy), load_keyring(config, storage, clock, entropy)
     metrics = Metrics.shared(config.metrics_dir, worker) if config.is_measured else Metrics()
-    keyring = load_keyring(config, storage, clock, entropy)
     trail = open_trail(config, keyring, f"trail-{worker}", clock.now(), entropy, metrics=metrics)
     storage.attach_journal(trail.append, metrics)
     vault = Vault(keyring, entropy, metrics)
@@ -162,7 +164,7 @@ def _assemble(
     runner = Runner(storage, handlers, clock, metrics, owner=f"{name}/{worker}", census=count)
     service = Service(
         storage=storage,
-        around=_surroundings(config, keyring, vault, trail, entropy, metrics),
+        around=surroundings(config, keyring, vault, trail, entropy, metrics),
         clock=clock,
         throttle=Throttle(AWS_RATES, config.known_regions) if config.quotas_requests == "aws" else None,
         on_change=runner.wake,
@@ -172,7 +174,7 @@ def _assemble(
     companions = open_companions(config, storage, keyring, access_keys, trail, clock, entropy)
     threads = None if storage.reads_inline else ThreadPoolExecutor(storage.pool_size, thread_name_prefix="requests")
     fetchers = ThreadPoolExecutor(FETCHING_THREADS, thread_name_prefix="identity-provider-keys")
-    files = _open_files(config, storage, trail, clock, entropy, node=name, signer=signer_of(keyring))
+    keeper = _open_keeper(config, storage, trail, clock, entropy, node=name, anchors=worker == 0)
     return Node(
         storage=storage,
         trail=trail,
@@ -180,16 +182,17 @@ def _assemble(
         companions=companions,
         edge=_open_edge(config, service, companions, threads, fetchers, forwarder),
         runner=runner,
-        keeper=_open_keeper(config, storage, trail, clock, entropy, node=name, anchors=worker == 0),
-        index=_open_index(config, storage, clock, metrics, node=name) if worker == 0 else None,
-        files=files if worker == 0 else None,
+        keeper=keeper,
+        index=open_index(config, storage, clock, metrics, node=name) if worker == 0 else None,
+        files=_open_files(config, storage, trail, clock, entropy, name, keyring) if worker == 0 else None,
+        vigilance=open_vigilance(config, storage, clock, metrics, name, keeper) if worker == 0 else None,
         threads=threads,
         fetchers=fetchers,
         writes=worker == 0 or config.database is not None,
     )
 
 
-def _surroundings(
+def surroundings(
     config: Config, keyring: Keyring, vault: Vault, trail: Trail, entropy: Entropy, metrics: Metrics
 ) -> Surroundings:
     return Surroundings(
@@ -202,6 +205,7 @@ def _surroundings(
         regions=config.known_regions,
         quotas=config.quotas,
         room=SecretRoom(),
+        deletion_rules=deletion_rules_of(config),
     )
 
 
@@ -254,7 +258,7 @@ def _open_keeper(
 
 
 def _open_files(
-    config: Config, storage: Storage, trail: Trail, clock: Clock, entropy: Entropy, *, node: str, signer: Signer
+    config: Config, storage: Storage, trail: Trail, clock: Clock, entropy: Entropy, node: str, keyring: Keyring
 ) -> TrailFiles:
     return TrailFiles(
         trail,
@@ -264,7 +268,7 @@ def _open_files(
         node=node,
         folder=config.audit_dir,
         kept_days=config.audit_keep_days,
-        signer=signer,
+        signer=signer_of(keyring),
         checkpoint_minutes=config.audit_checkpoint_minutes,
     )
 
@@ -272,13 +276,6 @@ def _open_files(
 def signer_of(keyring: Keyring) -> Signer:
     """Return what signs checkpoints of the trail."""
     return Signer(keyring.active_term, keyring.derive(SIGNING_LABEL))
-
-
-def _open_index(config: Config, storage: Storage, clock: Clock, metrics: Metrics, *, node: str) -> AuditIndex | None:
-    if not config.audit_index_days:
-        return None
-    kept = timedelta(days=config.audit_index_days)
-    return AuditIndex(storage, clock, metrics, node=node, folder=config.audit_dir, kept=kept)
 
 
 def open_companions(

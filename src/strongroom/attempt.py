@@ -21,8 +21,9 @@ from strongroom.audit.redact import shown
 from strongroom.authorization import VOLATILE_KEYS, Authorizer, Caller, Keys
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.vault import Vault
-from strongroom.domain import deletion, identifiers, managed, replication
+from strongroom.domain import deletion, identifiers, managed, protection, replication
 from strongroom.domain.principal import Principal
+from strongroom.domain.protection import DeletionRules
 from strongroom.domain.quotas import Quotas
 from strongroom.domain.secret import Secret
 from strongroom.domain.timestamps import day_of
@@ -30,13 +31,13 @@ from strongroom.entropy import Entropy
 from strongroom.errors import InvalidRequestException, ServiceError
 from strongroom.metrics import Metrics
 from strongroom.operations.base import OnReplica, Operation, Request, Response, SecretState
-from strongroom.operations.call import Call
+from strongroom.operations.call import PURGE_JOB, Call
 from strongroom.operations.condition_keys import context_of
 from strongroom.operations.secret_room import SecretRoom
 from strongroom.policy.document import Policy, PolicyKind
 from strongroom.policy.stored import parse_stored
 from strongroom.rotators.base import Rotators
-from strongroom.storage.base import Journal, Transaction
+from strongroom.storage.base import Job, Journal, Transaction
 from strongroom.throttle import Throttle
 
 IDENTITIES: Final = 1_024
@@ -56,10 +57,19 @@ class Surroundings:
     regions: frozenset[str]
     quotas: Quotas
     room: SecretRoom
+    deletion_rules: DeletionRules
+
+
+class Refusal(Response):
+    """Stands for an error that is the answer although what the call changed is kept."""
+
+    error: ServiceError
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One call. `recallable` is filled with what gives its answer again, if something does."""
+    """One call. `recallable` is filled with what gives its answer again, if something does; `holds` with the
+    secrets whose purge it postponed because it was refused.
+    """
 
     around: Surroundings
     operation: Operation[Any]
@@ -68,6 +78,7 @@ class Attempt(msgspec.Struct, frozen=True):
     now: datetime
     event_id: str
     recallable: list[Callable[[], Response]] = msgspec.field(default_factory=list)
+    holds: list[str] = msgspec.field(default_factory=list)
 
     def question(self) -> Hashable:
         """Return all that the answer depends on besides the database and what `VOLATILE_KEYS` are about."""
@@ -94,6 +105,16 @@ class Attempt(msgspec.Struct, frozen=True):
         tx.journal(self._record(response, None))
         return response
 
+    def run_to_keep(self, tx: Transaction) -> Response | None:
+        """Do it; where a refusal changed something, return the refusal, so that the change is committed with it."""
+        self.holds.clear()
+        try:
+            return self.run(tx)
+        except ServiceError as error:
+            if not self.holds:
+                raise
+            return Refusal(error=error)
+
     def require_admitted(self, throttle: Throttle) -> None:
         """Refuse a call that comes too soon after others, and record it. Raises ThrottlingException."""
         try:
@@ -109,7 +130,7 @@ class Attempt(msgspec.Struct, frozen=True):
         arn = self._arn_of(reference, found)
         self._require_allowed(tx, authorizer, arn, found)
         if reference is not None:
-            self._require_state(found)
+            self._require_state(tx, found)
         numbers = itertools.count(1)
         call = Call(
             principal=self.caller.principal,
@@ -124,6 +145,7 @@ class Attempt(msgspec.Struct, frozen=True):
             rotators=around.rotators,
             quotas=around.quotas,
             room=around.room,
+            deletion_rules=around.deletion_rules,
             found=found,
             arn=arn,
             authorizer=authorizer,
@@ -214,7 +236,7 @@ class Attempt(msgspec.Struct, frozen=True):
             return tx.find_secret_by_arn(reference.account_id, reference.region, reference.arn)
         return tx.find_secret(reference.account_id, reference.region, reference.name)
 
-    def _require_state(self, found: Secret | None) -> None:
+    def _require_state(self, tx: Transaction, found: Secret | None) -> None:
         operation = self.operation
         if found is None:
             if operation.secret_state in (SecretState.ANY, SecretState.USABLE):
@@ -223,16 +245,44 @@ class Attempt(msgspec.Struct, frozen=True):
         if operation.on_replica is not OnReplica.ALLOWED:
             replication.require_primary(found, except_cross_account=operation.on_replica is OnReplica.OWN_LIFE)
         if operation.secret_state is SecretState.USABLE:
-            self._require_usable(found)
+            self._require_usable(tx, found)
         managed.require_unmanaged(found, operation.name)
 
-    def _require_usable(self, found: Secret) -> None:
+    def _require_usable(self, tx: Transaction, found: Secret) -> None:
         try:
             deletion.require_usable(found)
         except InvalidRequestException:
             if self.operation.name == "GetSecretValue":
+                self._hold(tx, found)
                 self.around.metrics.increment("refused_reads_of_deleted_secrets_total")
             raise
+
+    def _hold(self, tx: Transaction, found: Secret) -> None:
+        """Postpone the purge because of this read, if the settings ask for it. In a read this asks for a write."""
+        rules = self.around.deletion_rules
+        if not rules.hold_on_read:
+            return
+        reader = self.caller.principal.arn
+        held = protection.hold_for_read(found, tx.deletions.find(found.arn), reader, self.now, rules)
+        if held is None:
+            return
+        secret, planned = held
+        tx.put_secret(secret)
+        tx.deletions.put(planned)
+        assert secret.purge_at is not None
+        tx.put_job(Job(PURGE_JOB, secret.arn, secret.account_id, secret.region, secret.purge_at))
+        tx.journal(
+            record.service_event(
+                name="HoldSecretDeletion",
+                now=self.now,
+                event_id=ids.derived_event_id(self.event_id, "hold"),
+                region=secret.region,
+                account_id=secret.account_id,
+                arn=secret.arn,
+                details={"DeletionDate": record.event_time(secret.purge_at), "Reader": reader},
+            )
+        )
+        self.holds.append(secret.arn)
 
     def _record(self, response: Response | None, error: ServiceError | None) -> bytes:
         operation, principal = self.operation, self.caller.principal

@@ -99,6 +99,25 @@ class Config:
     audit_index_days: int = _setting(
         90, "Days that events of the audit trail can be asked for (LookupEvents, audit search); 0: not at all."
     )
+    deletion_hold_on_read_days: int = _setting(
+        0, "Days that a refused read of a secret scheduled for deletion postpones its purge to; 0: not at all."
+    )
+    deletion_hold_max_days: int = _setting(30, "Most days that a purge is postponed beyond the end of its window.")
+    deletion_min_days: tuple[str, ...] = _setting(
+        (), "Shortest recovery windows by prefixes of names, as prefix=days, separated by commas."
+    )
+    alarms_sinks: tuple[str, ...] = _setting(
+        (), "Where alarms are told, as name=URL, separated by commas (docs/alarms.md).", secret=True
+    )
+    alarms_signing_key: str | None = _setting(
+        None, "Key that webhooks are signed with, 16 characters or more.", secret=True
+    )
+    alarms_off: tuple[str, ...] = _setting((), "Names of alarms that never ring, separated by commas.")
+    alarms_denied_calls: int = _setting(20, "Denied calls of one caller within alarms_denied_minutes that ring.")
+    alarms_denied_minutes: int = _setting(5, "Minutes within which denied calls of one caller are counted.")
+    alarms_mass_reads: int = _setting(50, "Secrets read by one caller within alarms_mass_minutes that ring.")
+    alarms_mass_minutes: int = _setting(5, "Minutes within which the secrets that one caller reads are counted.")
+    alarms_purge_days: int = _setting(3, "Days before a purge from which on readers of the secret ring.")
     metrics: bool = _setting(False, "Serve counters at /metrics, to anyone who reaches the port.")  # noqa: FBT003
     metrics_token_file: Path | None = _setting(
         None, "File of a token of 16 characters or more: /metrics is for who sends it as a bearer."

@@ -8,7 +8,8 @@
  6. the audit record, of success or failure; without it there is no answer and no change
  7. commit
 
-A reading call that turns out to write (the first read of a day) is run again as a writing one.
+A reading call that turns out to write (the first read of a day, or one that is refused and thereby postpones a
+purge) is run again as a writing one; what a refusal changed is committed before the refusal is the answer.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from strongroom import ids
-from strongroom.attempt import Attempt, Surroundings, identity_of
+from strongroom.attempt import Attempt, Refusal, Surroundings, identity_of
 from strongroom.audit import record
 from strongroom.audit.record import Origin
 from strongroom.authorization import Caller
@@ -38,6 +39,7 @@ from strongroom.storage.base import (
     Given,
     NotBroughtError,
     Storage,
+    Transaction,
     WantedVersion,
     WriteElsewhereError,
     WriteRequiredError,
@@ -117,10 +119,31 @@ class Service:
                     return self.storage.read(attempt.run, given)
                 return self._read_or_recall(attempt, given)
             except WriteRequiredError:
-                pass
-        future = self.storage.submit(attempt.run)
+                return self._answer_of(self._submit(attempt.run_to_keep))
+        return self._submit(attempt.run)
+
+    def _submit(self, work: Callable[[Transaction], Response | None]) -> Future[Response | None]:
+        future = self.storage.submit(work)
         future.add_done_callback(lambda _: self.on_change())
         return future
+
+    @staticmethod
+    def _answer_of(kept: Future[Response | None]) -> Future[Response | None]:
+        """Return the future of an answer whose refusal may have been committed together with a change."""
+        answer: Future[Response | None] = Future()
+
+        def pass_on(done: Future[Response | None]) -> None:
+            error = done.exception()
+            result = None if error is not None else done.result()
+            if isinstance(result, Refusal):
+                error = result.error
+            if error is None:
+                answer.set_result(result)
+            else:
+                answer.set_exception(error)
+
+        kept.add_done_callback(pass_on)
+        return answer
 
     def _read_or_recall(self, attempt: Attempt, given: Given | None) -> Response | None:
         mark = self.storage.mark(given)

@@ -14,6 +14,7 @@ from strongroom.audit.trail import TrailError
 from strongroom.cli import (
     access_keys,
     accounts,
+    alarms,
     audit,
     config,
     credential_process,
@@ -21,6 +22,7 @@ from strongroom.cli import (
     iam,
     kms_keys,
     policy,
+    secrets,
     serve,
 )
 from strongroom.errors import OperatorError
@@ -41,7 +43,9 @@ app.add_typer(access_keys.app, name="access-keys")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(iam.app, name="iam")
 app.add_typer(policy.app, name="policy")
+app.add_typer(secrets.app, name="secrets")
 app.add_typer(kms_keys.app, name="kms-keys")
+app.add_typer(alarms.app, name="alarms")
 app.add_typer(audit.app, name="audit")
 
 

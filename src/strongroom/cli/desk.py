@@ -13,7 +13,15 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from strongroom import __version__, ids
-from strongroom.app import load_keyring, open_access_keys, open_companions, open_storage, open_trail, rotation_of
+from strongroom.app import (
+    load_keyring,
+    open_access_keys,
+    open_companions,
+    open_storage,
+    open_trail,
+    rotation_of,
+    surroundings,
+)
 from strongroom.audit import record
 from strongroom.audit.record import Origin
 from strongroom.audit.rotation import rotate_if_due
@@ -27,6 +35,7 @@ from strongroom.crypto.vault import Vault
 from strongroom.data_directory import node_id
 from strongroom.entropy import SystemEntropy
 from strongroom.metrics import Metrics
+from strongroom.service import Service
 from strongroom.storage.base import Storage, Transaction
 
 T = TypeVar("T")
@@ -42,6 +51,7 @@ class Desk:
     vault: Vault
     sessions: SessionTokens
     companions: CompanionService
+    service: Service
     now: datetime
 
     @property
@@ -97,13 +107,16 @@ def open_desk(config: Config) -> Generator[Desk]:
             rotate_if_due(trail, rotation_of(config), clock.now(), entropy)
             storage.attach_journal(trail.append)
             access_keys = open_access_keys(storage, keyring)
+            vault = Vault(keyring, entropy, Metrics())
+            around = surroundings(config, keyring, vault, trail, entropy, Metrics())
             yield Desk(
                 config=config,
                 storage=storage,
                 access_keys=access_keys,
-                vault=Vault(keyring, entropy, Metrics()),
+                vault=vault,
                 sessions=SessionTokens(keyring, entropy),
                 companions=open_companions(config, storage, keyring, access_keys, trail, clock, entropy),
+                service=Service(storage, around, clock),
                 now=clock.now(),
             )
         finally:

@@ -38,10 +38,14 @@ _COUNTERS: Final = {
     "jobs_failed_total": "Attempts of background jobs that ended in an error.",
     "trail_syncs_total": "Times the audit trail was put on disk (fdatasync).",
     "commits_total": "Database transactions that changed something and were committed.",
+    "audit_events_indexed_total": "Records of the audit trails copied into the index.",
+    "alarm_notices_sent_total": "Changes of alarms that were told to a receiver.",
+    "alarm_notices_failed_total": "Attempts to tell a receiver that failed; each is tried again.",
     "committed_calls_total": "Calls and jobs that those transactions acknowledged; several may share one.",
 }
 
 _GAUGES: Final = {
+    "alarm_state": "Whether an alarm rings (1) or not (0), by its name.",
     "secrets": "Secrets by state: live, or scheduled for deletion. Counted every minute.",
     "purges_due": "Secrets whose deletion date has passed and that are not purged yet. Counted every minute.",
     "oldest_due_purge_seconds": "For how long the oldest of them has been due.",

@@ -17,6 +17,7 @@ from strongroom.crypto.vault import Vault
 from strongroom.domain import deletion, kms_key, quotas, rotation, staging
 from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.principal import Principal
+from strongroom.domain.protection import DeletionRules
 from strongroom.domain.quotas import Quotas
 from strongroom.domain.replication import Replica, ReplicaStatus
 from strongroom.domain.secret import SealedValue, Secret, Version, touched
@@ -55,6 +56,7 @@ class Call(msgspec.Struct, frozen=True):
     rotators: Rotators
     quotas: Quotas
     room: SecretRoom
+    deletion_rules: DeletionRules
     found: Secret | None
     arn: str
     authorizer: Authorizer

@@ -1,6 +1,7 @@
 """DeleteSecret: schedules the purge of a secret, at the end of its recovery window or at once.
 
-Forcing a name that does not exist succeeds (recorded); so does forcing a secret already scheduled.
+Forcing a name that does not exist succeeds (recorded); so does forcing a secret already scheduled. A secret may be
+protected, or have a shortest window, which is ours (`domain.protection`).
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from strongroom import ids
-from strongroom.domain import deletion, identifiers, replication
+from strongroom.domain import deletion, identifiers, protection, replication
 from strongroom.domain.timestamps import wire_time
 from strongroom.errors import (
     InternalServiceError,
@@ -49,9 +50,13 @@ def delete_secret(call: Call, request: DeleteSecretRequest) -> DeleteSecretRespo
         return DeleteSecretResponse(arn=arn, name=request.secret_id, deletion_date=deletion_date)
     if not force:
         deletion.require_usable(call.secret)
+    protection.require_unprotected(call.secret)
+    protection.require_window(call.secret, window, call.now, call.deletion_rules)
     replication.require_none(call.secret, call.tx.list_replicas(call.secret))
     secret = call.save(deletion.schedule(call.secret, window, call.now))
     call.tx.put_job(Job(PURGE_JOB, secret.arn, secret.account_id, secret.region, call.now + window))
+    if window:
+        call.tx.deletions.put(protection.plan(secret, call.principal.arn, call.now + window))
     return DeleteSecretResponse(arn=secret.arn, name=secret.name, deletion_date=deletion_date)
 
 

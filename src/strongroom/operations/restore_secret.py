@@ -30,6 +30,7 @@ def restore_secret(call: Call, _: RestoreSecretRequest) -> RestoreSecretResponse
     if secret != call.secret:
         call.save(secret)
         call.tx.delete_job(PURGE_JOB, secret.arn)
+        call.tx.deletions.delete(secret.arn)
         for version in call.tx.list_versions(secret):
             if version.deleted_at is None:
                 call.record_event("CancelSecretVersionDelete", secret, VersionId=version.version_id)

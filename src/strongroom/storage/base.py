@@ -42,6 +42,7 @@ from strongroom.storage.records import (
     TrailPage,
     WrappedKey,
 )
+from strongroom.storage.watching import AlarmBook, Deletions
 
 __all__ = [
     "AccessKeyRow",
@@ -176,6 +177,10 @@ class Transaction(Protocol):
 
     @property
     def trail(self) -> TrailIndex: ...
+    @property
+    def deletions(self) -> Deletions: ...
+    @property
+    def alarms(self) -> AlarmBook: ...
 
     def journal(self, entry: bytes) -> None: ...
 

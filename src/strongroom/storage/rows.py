@@ -16,7 +16,7 @@ from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.secret import RotationSettings, SealedValue, Secret, Tag, Version
 from strongroom.domain.secret_value import ValueKind
 from strongroom.domain.timestamps import from_days, from_micros, to_days, to_micros
-from strongroom.storage.base import AccessKeyRow, Census, Job, JobGroup, WrappedKey
+from strongroom.storage.base import AccessKeyRow, Census, Job, JobGroup, Tombstone, WrappedKey
 
 Row: TypeAlias = tuple[Any, ...]
 Params: TypeAlias = dict[str, Any]
@@ -268,3 +268,7 @@ def replica_params(primary: Secret, replica: Replica) -> Params:
         "overwrites": int(replica.overwrites),
         "revision": replica.revision,
     }
+
+
+def tombstone_of(row: Row) -> Tombstone:
+    return Tombstone(row[0], row[1], row[2], row[3], row[4], from_micros(row[5]))

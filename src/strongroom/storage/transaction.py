@@ -14,6 +14,7 @@ from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.secret import Secret, Version
 from strongroom.domain.timestamps import from_micros, to_days, to_micros
 from strongroom.storage import listing
+from strongroom.storage.alarm_book import SqlAlarmBook, SqlDeletions
 from strongroom.storage.base import (
     AccessKeyRow,
     Census,
@@ -43,12 +44,14 @@ from strongroom.storage.rows import (
     replica_of,
     replica_params,
     secret_of,
+    tombstone_of,
     version_of,
     version_params,
     wrapped_key_of,
 )
 from strongroom.storage.sql import Queries, Query
 from strongroom.storage.trail_index import SqlTrailIndex
+from strongroom.storage.watching import AlarmBook, Deletions
 
 T = TypeVar("T")
 Execute = Callable[[Query, Params], list[Row]]
@@ -69,6 +72,14 @@ class SqlTransaction:
     @property
     def trail(self) -> TrailIndex:
         return SqlTrailIndex(self._run, self._change)
+
+    @property
+    def deletions(self) -> Deletions:
+        return SqlDeletions(self._run, self._change)
+
+    @property
+    def alarms(self) -> AlarmBook:
+        return SqlAlarmBook(self._run, self._change)
 
     def journal(self, entry: bytes) -> None:
         self.entries.append(entry)
@@ -337,20 +348,12 @@ class SqlTransaction:
     # --- what remains
 
     def insert_tombstone(self, tombstone: Tombstone) -> None:
-        self._change(
-            "insert_tombstone",
-            {
-                "account_id": tombstone.account_id,
-                "region": tombstone.region,
-                "arn": tombstone.arn,
-                "name": tombstone.name,
-                "versions": tombstone.versions,
-                "purged_at": to_micros(tombstone.purged_at),
-            },
-        )
+        params: Params = {"account_id": tombstone.account_id, "region": tombstone.region, "arn": tombstone.arn}
+        params |= {"name": tombstone.name, "versions": tombstone.versions, "purged_at": to_micros(tombstone.purged_at)}
+        self._change("insert_tombstone", params)
 
     def find_tombstone(self, arn: str) -> Tombstone | None:
-        return self._one(_tombstone, "find_tombstone", arn=arn)
+        return self._one(tombstone_of, "find_tombstone", arn=arn)
 
     def put_trail_head(self, head: TrailHead, now: datetime) -> None:
         params = {"trail": head.trail, "sequence": head.sequence, "mac": head.mac, "recorded_at": to_micros(now)}
@@ -387,7 +390,3 @@ class SqlTransaction:
 
 def _text(row: Row) -> str:
     return str(row[0])
-
-
-def _tombstone(row: Row) -> Tombstone:
-    return Tombstone(row[0], row[1], row[2], row[3], row[4], from_micros(row[5]))

@@ -50,6 +50,7 @@ def erase(tx: Transaction, secret: Secret, now: datetime) -> None:
     tx.delete_wrapped_keys(secret)
     tx.delete_versions(secret)
     tx.delete_policies(secret)
+    tx.deletions.delete(secret.arn)
     tx.delete_secret(secret)
     tx.delete_job(CLEANUP_JOB, secret.arn)
     tx.insert_tombstone(

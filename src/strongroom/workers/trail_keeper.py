@@ -30,7 +30,10 @@ logger = logging.getLogger(__name__)
 
 
 class TrailKeeper:
-    """A thread per process; only the one with `anchors` writes to the database."""
+    """A thread per process; only the one with `anchors` writes to the database.
+
+    `broken` are the trails that were found out to be cut or replaced since the start.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class TrailKeeper:
         self._folder = anchors
         self._known: dict[str, TrailHead] | None = None
         self._checked: set[str] = set()
+        self.broken: frozenset[str] = frozenset()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="trail-keeper")
 
@@ -86,6 +90,7 @@ class TrailKeeper:
             name, head = f"{self._node}/{trail}", head_of(folder, trail)
             known = self._known.get(name)
             if known is not None and not self._still_holds(folder, trail, head, known):
+                self.broken |= {name}
                 logger.error("The audit trail %s was cut: record %d is no longer there", trail, known.sequence)
             elif head is not None and (known is None or head.sequence > known.sequence):
                 anchored, now = TrailHead(name, head.sequence, head.mac.hex()), self._clock.now()

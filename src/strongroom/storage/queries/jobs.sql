@@ -12,10 +12,11 @@ last_error = NULL, lease_owner = NULL, lease_until = NULL
 SELECT {job_columns} FROM jobs WHERE kind = :kind AND subject = :subject
 
 -- claim_oldest_jobs --
--- The jobs that are due longest and that nobody holds; the claim is a lease with a new fence. Rows come in no order
+-- The jobs that are due longest and that nobody holds, without notices (alarms.sql), which are sent outside of any
+-- transaction; the claim is a lease with a new fence. Rows come in no order
 UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
 WHERE (kind, subject) IN (
-  SELECT kind, subject FROM jobs WHERE run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
+  SELECT kind, subject FROM jobs WHERE kind <> 'notify' AND run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
   ORDER BY run_at, subject LIMIT :row_limit
 ) RETURNING {job_columns}
 
@@ -23,13 +24,13 @@ WHERE (kind, subject) IN (
 -- Those that fell due last
 UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
 WHERE (kind, subject) IN (
-  SELECT kind, subject FROM jobs WHERE run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
+  SELECT kind, subject FROM jobs WHERE kind <> 'notify' AND run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
   ORDER BY run_at DESC, subject LIMIT :row_limit
 ) RETURNING {job_columns}
 
 -- find_due_job --
 -- Whether one could be claimed: asked every second, so it must not look at what lies in the future
-SELECT 1 FROM jobs WHERE run_at <= :now AND (lease_until IS NULL OR lease_until <= :now) LIMIT 1
+SELECT 1 FROM jobs WHERE kind <> 'notify' AND run_at <= :now AND (lease_until IS NULL OR lease_until <= :now) LIMIT 1
 
 -- finish_job --
 -- Only the holder of the newest claim may finish

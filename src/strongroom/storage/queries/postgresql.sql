@@ -21,7 +21,7 @@ SELECT account_id FROM accounts WHERE account_id = :account_id FOR NO KEY UPDATE
 -- As in jobs.sql; workers on other nodes pass over the rows this one is taking. Materialized, because a subquery
 -- with LIMIT may be run more than once, and then claims more
 WITH due AS MATERIALIZED (
-  SELECT kind, subject FROM jobs WHERE run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
+  SELECT kind, subject FROM jobs WHERE kind <> 'notify' AND run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
   ORDER BY run_at, subject LIMIT :row_limit FOR UPDATE SKIP LOCKED
 ) UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
 WHERE (kind, subject) IN (SELECT kind, subject FROM due) RETURNING {job_columns}
@@ -30,10 +30,22 @@ WHERE (kind, subject) IN (SELECT kind, subject FROM due) RETURNING {job_columns}
 -- As in jobs.sql; workers on other nodes pass over the rows this one is taking. Materialized, because a subquery
 -- with LIMIT may be run more than once, and then claims more
 WITH due AS MATERIALIZED (
-  SELECT kind, subject FROM jobs WHERE run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
+  SELECT kind, subject FROM jobs WHERE kind <> 'notify' AND run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
   ORDER BY run_at DESC, subject LIMIT :row_limit FOR UPDATE SKIP LOCKED
 ) UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
 WHERE (kind, subject) IN (SELECT kind, subject FROM due) RETURNING {job_columns}
+
+-- claim_notices --
+-- As in alarms.sql; couriers of other nodes pass over the rows this one is taking
+WITH due AS MATERIALIZED (
+  SELECT kind, subject FROM jobs
+  WHERE kind = 'notify' AND run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
+  ORDER BY run_at, subject LIMIT :row_limit FOR UPDATE SKIP LOCKED
+) UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
+WHERE (kind, subject) IN (SELECT kind, subject FROM due) RETURNING {job_columns}
+
+-- find_planned_deletion for update --
+SELECT {planned_columns} FROM planned_deletions WHERE arn = :arn FOR UPDATE
 
 -- fragment granted_json --
 COALESCE(json_agg(json_build_array(holder, policy, document)), '[]')::text
