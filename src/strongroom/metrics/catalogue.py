@@ -38,7 +38,6 @@ _COUNTERS: Final = {
     "jobs_failed_total": "Attempts of background jobs that ended in an error.",
     "trail_syncs_total": "Times the audit trail was put on disk (fdatasync).",
     "commits_total": "Database transactions that changed something and were committed.",
-    "audit_events_indexed_total": "Records of the audit trails copied into the index.",
     "alarm_notices_sent_total": "Changes of alarms that were told to a receiver.",
     "alarm_notices_failed_total": "Attempts to tell a receiver that failed; each is tried again.",
     "committed_calls_total": "Calls and jobs that those transactions acknowledged; several may share one.",
