@@ -35,6 +35,7 @@ from strongroom.operations.call import PURGE_JOB, Call
 from strongroom.operations.condition_keys import context_of
 from strongroom.operations.secret_room import SecretRoom
 from strongroom.policy.document import Policy, PolicyKind
+from strongroom.policy.evaluate import is_by_unreadable
 from strongroom.policy.stored import parse_stored
 from strongroom.rotators.base import Rotators
 from strongroom.storage.base import Job, Journal, Transaction
@@ -100,6 +101,8 @@ class Attempt(msgspec.Struct, frozen=True):
         try:
             response = self._answer(tx, authorizer or Authorizer(tx, self.caller, self.now))
         except ServiceError as error:
+            if is_by_unreadable(error):
+                self.around.metrics.increment("unreadable_policies_total")
             tx.journal(self._record(None, error))
             raise
         tx.journal(self._record(response, None))

@@ -306,6 +306,7 @@ def test_an_unreadable_policy_denies_everything_and_is_logged(deployment, caplog
     with denied(GET, "app/db", reason="with an explicit deny in an identity-based policy"):
         read(alice)
     assert "A stored identity policy cannot be read" in caplog.text
+    assert deployment.node.service.metrics.value("unreadable_policies_total") == 1
 
 
 def test_why_a_call_was_denied_stands_on_the_trail_and_nowhere_else(deployment):

@@ -30,6 +30,7 @@ PREFIX: Final = "strongroom_"
 _COUNTERS: Final = {
     "requests_total": "Answered requests, by operation and outcome code.",
     "failed_authentications_total": "Signatures that did not match, unknown key ids, and who had to wait for them.",
+    "unreadable_policies_total": "Calls denied because a stored policy cannot be read any more.",
     "tampered_ciphertexts_total": "Stored values that failed authentication when opened.",
     "refused_reads_of_deleted_secrets_total": "GetSecretValue calls refused because of a scheduled deletion.",
     "audit_failures_total": "Requests refused because the audit trail could not be written.",

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from strongroom.domain.principal import Principal
-from strongroom.errors import AccessDeniedException
-from strongroom.policy.document import Policy, PolicyKind, Statement
+from strongroom.errors import AccessDeniedException, ServiceError
+from strongroom.policy.document import UNREADABLE, Policy, PolicyKind, Statement
 from strongroom.policy.misses import Miss
 
 MAX_WANTED: Final = 8
@@ -64,6 +64,12 @@ def because(denial: AccessDeniedException, decision: Decision) -> AccessDeniedEx
     """Return a denial with its reasons for operators."""
     denial.details = {"authorization": details_of(decision)}
     return denial
+
+
+def is_by_unreadable(denial: ServiceError) -> bool:
+    """Tell whether a denial came of a stored policy that cannot be read, which operators must mend."""
+    statement = ((denial.details or {}).get("authorization") or {}).get("statement")
+    return statement is not None and statement["sid"] == UNREADABLE
 
 
 def details_of(decision: Decision) -> dict[str, Any]:
