@@ -73,7 +73,7 @@ serve: $(RUNTIME_READY) ## run the server; options go in ARGS, as in make serve 
 	@$(BIN)/strongroom serve $(ARGS)
 
 test: $(DEV_READY) $(JAVASCRIPT_READY) ## run every test; pytest's options go in ARGS
-	@$(BIN)/pytest -n auto --maxprocesses $(MAX_TEST_WORKERS) $(ARGS)
+	@$(BIN)/pytest -n auto --maxprocesses $(MAX_TEST_WORKERS) --dist worksteal $(ARGS)
 
 check: $(DEV_READY) ## lint, formatting, types, and the arrow between the layers
 	$(BIN)/ruff check .
