@@ -18,6 +18,7 @@ import contextlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -292,13 +293,27 @@ def _closed() -> StorageError:
     return StorageError("the storage is closed")
 
 
+def _use_write_ahead_log(connection: apsw.Connection) -> None:
+    """Switch to the log, which is not waited for as other locks are while another process makes the database."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1_000
+    while True:
+        try:
+            connection.pragma("journal_mode", "wal")
+        except apsw.BusyError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _open(path: Path) -> apsw.Connection:
     try:
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         # One plan for all values: else a statement is compiled again whenever another value is bound to it.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        connection.pragma("journal_mode", "wal")
+        _use_write_ahead_log(connection)
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)  # noqa: FBT003
         connection.pragma("secure_delete", True)  # noqa: FBT003
