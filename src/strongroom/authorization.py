@@ -21,6 +21,7 @@ import msgspec
 
 from strongroom.audit.record import Origin
 from strongroom.domain import aws_managed_policies
+from strongroom.domain.arns import account_of
 from strongroom.domain.identity import AWS_POLICY_PREFIX, GrantedPolicy, Grants
 from strongroom.domain.principal import Principal, Session
 from strongroom.domain.secret import Tag
@@ -243,7 +244,7 @@ def _tag_keys(tags: Sequence[Tag]) -> Iterator[tuple[str, str | list[str]]]:
 
 
 def _is_of(account_id: str, arn: str) -> bool:
-    return arn == NO_RESOURCE or arn.split(":", 5)[4:5] == [account_id]
+    return arn == NO_RESOURCE or account_of(arn) == account_id
 
 
 def _iso(instant: datetime) -> str:

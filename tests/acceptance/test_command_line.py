@@ -113,6 +113,7 @@ def test_the_first_start_makes_private_files_and_prints_what_clients_need(tmp_pa
             f"export AWS_SHARED_CREDENTIALS_FILE={one.data_dir / 'credentials'}",
             f"export AWS_ENDPOINT_URL_SECRETS_MANAGER={one.url}",
             f"export AWS_ENDPOINT_URL_STS={one.url} AWS_ENDPOINT_URL_IAM={one.url}",
+            f"export AWS_ENDPOINT_URL_CLOUDTRAIL={one.url}",
             "export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1",
         ]
         assert one.credentials[1] not in log

@@ -115,6 +115,7 @@ class Server:
             AWS_ENDPOINT_URL_SECRETS_MANAGER=self.url,
             AWS_ENDPOINT_URL_STS=self.url,
             AWS_ENDPOINT_URL_IAM=self.url,
+            AWS_ENDPOINT_URL_CLOUDTRAIL=self.url,
             AWS_REGION=REGION,
             AWS_DEFAULT_REGION=REGION,
         )

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from strongroom.authn.strict_json import parse_object
+from strongroom.domain.strict_json import parse_object
 
 MAX_KEYS: Final = 100
 MIN_RSA_BITS: Final = 2_048

@@ -23,9 +23,9 @@ from typing import Final
 from strongroom.authn.bounded_cache import BoundedCache
 from strongroom.authn.issuer_fetcher import IssuerFault
 from strongroom.authn.json_web_keys import KeySet, KeySetFault, parse_key_set
-from strongroom.authn.strict_json import parse_object
 from strongroom.authn.web_identity import Provider, no_verification_key
 from strongroom.clock import Clock
+from strongroom.domain.strict_json import parse_object
 from strongroom.errors import IDPCommunicationError, ServiceError
 
 LIFETIME: Final = timedelta(hours=1)

@@ -36,7 +36,7 @@ from typing import Any, Final
 import jwt
 
 from strongroom.authn.json_web_keys import ALGORITHMS, KeySet
-from strongroom.authn.strict_json import parse_object
+from strongroom.domain.strict_json import parse_object
 from strongroom.errors import ExpiredIdentityToken, InvalidIdentityToken
 
 MIN_TOKEN_CHARACTERS: Final = 4

@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def _explain(error: OperatorError) -> NoReturn:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
     console.print(f"[bold red]error:[/] {_plain(error.what)}")
     console.print(f"  [bold]why:[/]  {_plain(error.why)}")
     console.print(f"  [bold]next:[/] {_plain(error.next_step)}")

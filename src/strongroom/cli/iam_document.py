@@ -21,9 +21,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from strongroom.authn.json_web_keys import KeySetFault, parse_key_set
-from strongroom.authn.strict_json import parse_object
 from strongroom.cli.iam_desk import read_text
 from strongroom.domain.identity import IdentityKind, name_key
+from strongroom.domain.strict_json import parse_object
 from strongroom.errors import MalformedPolicyDocument, OperatorError
 from strongroom.policy.document import PolicyKind, parse_policy
 

@@ -9,6 +9,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 def print_json(content: Any) -> None:
@@ -35,5 +36,5 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for position, header in enumerate(headers):
         table.add_column(header, overflow="fold", no_wrap=position == 0)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # as they are: neither markup, nor an emoji for the :secret: of an ARN
     Console().print(table)

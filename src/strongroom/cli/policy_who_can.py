@@ -32,6 +32,7 @@ from strongroom.cli.policy_question import (
     require_secret,
 )
 from strongroom.cli.policy_telling import place, told_condition
+from strongroom.domain.arns import account_of
 from strongroom.domain.identity import IdentityKind, name_key
 from strongroom.domain.principal import Principal, root_arn
 from strongroom.operations import OPERATIONS
@@ -47,7 +48,6 @@ from strongroom.storage.base import Transaction
 ALLOWED, CONDITIONAL = "allowed", "conditional"
 
 _BATCH: Final = 1_000
-_ACCOUNT_PART: Final = 4
 _OF_REQUESTS: Final = frozenset(
     {"aws:currenttime", "aws:epochtime", "aws:referer", "aws:securetransport", "aws:sourceip", "aws:useragent"}
     | {"aws:tokenissuetime", "aws:sourceidentity", "aws:federatedprovider", "aws:multifactorauthpresent", "aws:tagkeys"}
@@ -92,7 +92,7 @@ def _of_deployment(tx: Transaction, desk: IamDesk, target: Target, action: str) 
 
 def _accounts(tx: Transaction, target: Target) -> list[str]:
     """Return the accounts of this deployment that are asked: the secret's own first."""
-    own, known = target.arn.split(":")[_ACCOUNT_PART], [account_id for account_id, _ in tx.list_accounts()]
+    own, known = account_of(target.arn), [account_id for account_id, _ in tx.list_accounts()]
     named = {own}
     for statement in _statements(tx, target):
         clause = statement.principals
@@ -110,7 +110,7 @@ def _statements(tx: Transaction, target: Target) -> list[Statement]:
 
 
 def _account_of(name: str) -> str:
-    return name.split(":")[_ACCOUNT_PART] if name.startswith("arn:") else name
+    return account_of(name) or name
 
 
 def _principals(tx: Transaction, desk: IamDesk, account_id: str) -> Iterator[Principal]:

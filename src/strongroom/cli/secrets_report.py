@@ -38,7 +38,8 @@ class Report:
 
     @property
     def is_read(self) -> bool:
-        return bool(self.readers) or self.has_recent_access
+        """Whether somebody was given its value of late; one who is always refused would miss nothing."""
+        return any(reader.reads for reader in self.readers or ()) or self.has_recent_access
 
     @property
     def is_referred_to(self) -> bool:
@@ -128,9 +129,9 @@ def print_report(report: Report) -> None:
     rows.append(["Readers", NO_INDEX if report.readers is None else str(len(report.readers))])
     for reader in report.readers or ():
         label = "" if reader.stage == CURRENT else f" {reader.stage}"
-        rows.append(
-            ["", f"{reader.principal_arn} from {reader.source_ip} ({reader.agent}){label}, {told(reader.last_at)}"]
-        )
+        outcome = f"{reader.reads} reads" + (f", {reader.refusals} refused" if reader.refusals else "")
+        who = f"{reader.principal_arn} from {reader.source_ip} ({reader.agent}){label}"
+        rows.append(["", f"{who}, {told(reader.last_at)}: {outcome}"])
     rows += [["Replica", f"{replica.arn} {replica.status.value}"] for replica in report.replicas]
     rows += [
         ["Policy", f"{one.kind} {one.policy} of {one.holder} {', '.join(one.named_by)}"] for one in report.policies

@@ -73,7 +73,7 @@ def _endpoint(config: Config, port: int) -> str:
 
 
 def _announce(config: Config, endpoint: str, *, is_first: bool) -> None:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
     console.print(f"[bold]Strongroom {__version__}[/] answers at [bold]{endpoint}[/]")
     console.print(f"  data directory: {escape(str(config.data_dir))}")
     if is_first:
@@ -88,4 +88,5 @@ def _announce(config: Config, endpoint: str, *, is_first: bool) -> None:
         console.print("  # with an access key of this deployment: strongroom access-keys create makes another")
     console.print(f"  export AWS_ENDPOINT_URL_SECRETS_MANAGER={endpoint}")
     console.print(f"  export AWS_ENDPOINT_URL_STS={endpoint} AWS_ENDPOINT_URL_IAM={endpoint}")
+    console.print(f"  export AWS_ENDPOINT_URL_CLOUDTRAIL={endpoint}")
     console.print(f"  export AWS_REGION={config.region} AWS_DEFAULT_REGION={config.region}\n")

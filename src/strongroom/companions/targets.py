@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from strongroom.authorization import Keys
+from strongroom.domain.arns import account_of
 from strongroom.domain.identity import Identity, IdentityKind
 from strongroom.domain.principal import last_name
 from strongroom.operations.base import Request
@@ -34,8 +35,6 @@ _BOUNDED_ACTIONS: Final = frozenset(
         ("Delete", "PermissionsBoundary"),
     )
 )
-_ARN_PARTS: Final = 6
-_ACCOUNT_PART: Final = 4
 _NAMED: Final = {kind.value: kind for kind in (IdentityKind.USER, IdentityKind.GROUP, IdentityKind.ROLE)}
 _MEMBER_KEYS: Final = {
     "permissions_boundary": "iam:PermissionsBoundary",
@@ -46,10 +45,10 @@ _MEMBER_KEYS: Final = {
 def find_target(identities: Identities, arn: str) -> Identity | None:
     """Return the entity that an ARN means, whose path need not be right."""
     kind = _NAMED.get(_kind_of(arn))
-    parts = arn.split(":")
-    if kind is None or len(parts) != _ARN_PARTS:
+    account_id = account_of(arn)
+    if kind is None or not account_id:
         return identities.find_by_arn(arn)
-    found: Identity | None = identities.find(kind, parts[_ACCOUNT_PART], last_name(arn))
+    found: Identity | None = identities.find(kind, account_id, last_name(arn))
     return found
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from strongroom.authorization import Keys
+from strongroom.domain.arns import account_of
 from strongroom.domain.secret import Secret
 from strongroom.operations.base import Request
 
@@ -85,7 +86,7 @@ def _member_value(key: str, request: Any, key_arn: FindKeyArn) -> Values | None:
 def _arn_keys(arn: str) -> Iterator[tuple[str, Values]]:
     if arn != "*":
         yield "secretsmanager:SecretId", arn
-        yield "aws:ResourceAccount", arn.split(":")[4]
+        yield "aws:ResourceAccount", account_of(arn)
 
 
 def _secret_keys(secret: Secret) -> Iterator[tuple[str, Values]]:

@@ -31,14 +31,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
+from strongroom.domain.arns import account_of
 from strongroom.policy.access_request import NO_RESOURCE, AccessRequest, find_match_but_action
 from strongroom.policy.callers import PrincipalMatch
 from strongroom.policy.document import Effect, Policy, PolicyKind, Statement
 from strongroom.policy.evaluate import Decision, allowed_by, denied_by, not_allowed
 from strongroom.policy.misses import misses_of
-
-_ARN_PARTS: Final = 6
-_ACCOUNT_PART: Final = 4
 
 
 class Policies(NamedTuple):
@@ -127,7 +125,7 @@ _Lack: TypeAlias = tuple[PolicyKind, Iterable[Policy]]
 def _find_lack(request: AccessRequest, policies: Policies, verdicts: _Verdicts, *, union: bool) -> _Lack | None:
     """Return what lacks an Allow, where nothing denies."""
     caller, match = request.caller, verdicts.resource.match
-    is_local = request.resource_arn == NO_RESOURCE or _account_of(request.resource_arn) in (caller.account_id, "aws")
+    is_local = request.resource_arn == NO_RESOURCE or account_of(request.resource_arn) in (caller.account_id, "aws")
     if caller.is_outside:
         return None if match is PrincipalMatch.CALLER else _resource_lack(policies, union=union)
     if match is None and not (is_local and union):
@@ -152,8 +150,3 @@ def _find_limit(policies: Policies, verdicts: _Verdicts, granted: PrincipalMatch
 def _resource_lack(policies: Policies, *, union: bool) -> _Lack:
     kind = policies.resource[0].kind if policies.resource else PolicyKind.RESOURCE if union else PolicyKind.TRUST
     return kind, policies.resource
-
-
-def _account_of(arn: str) -> str:
-    parts = arn.split(":", _ARN_PARTS - 1)
-    return parts[_ACCOUNT_PART] if len(parts) == _ARN_PARTS else ""  # of nobody's account

@@ -29,6 +29,7 @@ import ipaddress
 from dataclasses import dataclass, replace
 from typing import Final
 
+from strongroom.domain.arns import ACCOUNT_PART, ARN_PARTS, account_of
 from strongroom.errors import PublicPolicyException
 from strongroom.policy.access_request import AccessRequest, find_match
 from strongroom.policy.callers import CallerNames, PrincipalForm
@@ -61,8 +62,6 @@ _ADDRESS_KEY: Final = "aws:sourceip"
 _ADDRESS_OPERATOR: Final = "IpAddress"
 
 _CHANGES: Final = ("secretsmanager:PutResourcePolicy", "secretsmanager:DeleteResourcePolicy")
-_ARN_PARTS: Final = 6
-_ACCOUNT_PART: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def locks_out(policy: Policy, account_root: str, *, resource_arn: str | None = N
     if resource_arn is None:
         denials = [replace(each, resources=None) for each in denials]
     denials = [each for each in denials if each.resources is None or not _has_variables(each.resources)]
-    root = CallerNames(account_root.split(":")[_ACCOUNT_PART], account_root)
+    root = CallerNames(account_of(account_root), account_root)
     requests = [AccessRequest(root, action, resource_arn or "*", Context({})) for action in _CHANGES]
     return all(any(find_match(each, request) is not None for each in denials) for request in requests)
 
@@ -151,11 +150,11 @@ def _is_fixed(value: str, *, parts_apart: bool) -> bool:
     """Return whether only what belongs to one account, or to one other thing, equals the value."""
     if not _varies(value):
         return True
-    parts = value.split(":", _ARN_PARTS - 1)
-    if len(parts) < _ARN_PARTS or not parts[_ACCOUNT_PART]:
+    parts = value.split(":", ARN_PARTS - 1)
+    if len(parts) < ARN_PARTS or not parts[ACCOUNT_PART]:
         return False
     # where a `*` may span colons, one in front of the account would let other ARNs contain that account
-    fixed = parts[_ACCOUNT_PART : _ACCOUNT_PART + 1] if parts_apart else parts[: _ACCOUNT_PART + 1]
+    fixed = parts[ACCOUNT_PART : ACCOUNT_PART + 1] if parts_apart else parts[: ACCOUNT_PART + 1]
     return not any(map(_varies, fixed))
 
 

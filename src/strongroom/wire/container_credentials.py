@@ -32,6 +32,7 @@ from strongroom.companions.sts.assume_role_with_web_identity import (
     AssumeRoleWithWebIdentityRequest,
     AssumeRoleWithWebIdentityResponse,
 )
+from strongroom.domain.arns import account_of
 from strongroom.domain.identity import IdentityKind, arn_of
 from strongroom.errors import InvalidIdentityToken, ServiceError
 from strongroom.operations.base import Request, Response
@@ -95,7 +96,7 @@ class JsonSpeech:
                 "SecretAccessKey": credentials.secret_access_key,
                 "Token": credentials.session_token,
                 "Expiration": event_time(credentials.expiration),
-                "AccountId": self._role_arn.split(":")[4],
+                "AccountId": account_of(self._role_arn),
             },
         )
 

@@ -38,6 +38,7 @@ from strongroom.companions.iam.simulation_shapes import (
 )
 from strongroom.companions.targets import find_target
 from strongroom.domain import iam_names
+from strongroom.domain.arns import account_of
 from strongroom.domain.identity import Group, Identity, IdentityKind, Role, User, arn_of
 from strongroom.domain.principal import Principal, last_name
 from strongroom.errors import (
@@ -58,8 +59,6 @@ ALLOWED, EXPLICIT_DENY, IMPLICIT_DENY = "allowed", "explicitDeny", "implicitDeny
 
 _USER: Final = re.compile(r"arn:aws:iam::[0-9]{12}:user/.+")
 _ACTION: Final = re.compile(r"[A-Za-z0-9-]+:[A-Za-z0-9]+")
-_ARN_PARTS: Final = 6
-_ACCOUNT_PART: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,17 +155,12 @@ def _result(question: Question, action: str, arn: str) -> EvaluationResult:
 
 
 def _names(question: Question, arn: str) -> CallerNames:
-    owner = _account_of(arn)
+    owner = account_of(arn)
     if question.caller_account is None:
         return CallerNames(account_id=owner, arn=question.caller_arn)
     if owner == "" and arn != NO_RESOURCE:
         raise InvalidInput("A resource policy can be simulated for resources whose ARN names their account.")
     return CallerNames(account_id=question.caller_account, arn=question.caller_arn)
-
-
-def _account_of(arn: str) -> str:
-    parts = arn.split(":", _ARN_PARTS - 1)
-    return parts[_ACCOUNT_PART] if len(parts) == _ARN_PARTS else ""
 
 
 def _missing(question: Question, action: str) -> list[str]:
@@ -185,7 +179,7 @@ def _missing(question: Question, action: str) -> list[str]:
 
 
 def _get_source(call: CompanionCall, arn: str) -> User | Group | Role:
-    found = find_target(call.tx.identities, arn) if _account_of(arn) == call.account_id else None
+    found = find_target(call.tx.identities, arn) if account_of(arn) == call.account_id else None
     if not isinstance(found, User | Group | Role) or found.arn != arn:
         raise NoSuchEntity(f"The entity with ARN {arn} cannot be found.")
     return found
@@ -247,7 +241,7 @@ def _caller_account(request: Simulation, caller_arn: str | None) -> str | None:
         return None
     if caller_arn is None:
         raise InvalidInput("A resource policy is simulated for a caller, whom CallerArn names.")
-    return _account_of(caller_arn)
+    return account_of(caller_arn)
 
 
 def _keys_of(source: User | Group | Role) -> dict[str, str | list[str]]:
