@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from strongroom import __version__
-from strongroom.app import prepare
 from strongroom.cli.options import ConfigFile, Database, DataDir, configuration
 from strongroom.config import Config
+from strongroom.first_start import prepare
 from strongroom.listeners import metrics_token, require_safe_listener
 from strongroom.logs import configure_logging
 from strongroom.processes import bind, tls_context
