@@ -36,6 +36,7 @@ from strongroom.operations.base import Operation, Request, Response
 from strongroom.recall import Recall, subject_of
 from strongroom.storage.base import (
     Bringer,
+    Foreseen,
     Given,
     NotBroughtError,
     Storage,
@@ -119,11 +120,11 @@ class Service:
                     return self.storage.read(attempt.run, given)
                 return self._read_or_recall(attempt, given)
             except WriteRequiredError:
-                return self._answer_of(self._submit(attempt.run_to_keep))
-        return self._submit(attempt.run)
+                return self._answer_of(self._submit(attempt.run_to_keep, attempt))
+        return self._submit(attempt.run, attempt)
 
-    def _submit(self, work: Callable[[Transaction], Response | None]) -> Future[Response | None]:
-        future = self.storage.submit(work)
+    def _submit(self, work: Callable[[Transaction], Response | None], attempt: Attempt) -> Future[Response | None]:
+        future = self.storage.submit(work, self._foreseen(attempt))
         future.add_done_callback(lambda _: self.on_change())
         return future
 
@@ -160,13 +161,25 @@ class Service:
             self.recall.keep(question, respond, mark, subject_of(arn))
         return response
 
+    def _foreseen(self, attempt: Attempt) -> Foreseen | None:
+        """Return what a change is going to read, where that is worth knowing and its operation declares it."""
+        if self.storage.bringer is None:
+            return None
+        caller = attempt.caller
+        wanted = self.wanted(attempt.operation, attempt.request, caller)
+        if wanted is None or wanted.region != caller.region:  # what is elsewhere is not even looked for
+            return None
+        return Foreseen(wanted, None if caller.principal.is_root else caller.principal.identity_arn)
+
     def wanted(self, operation: Operation[Any], request: Request, caller: Caller) -> WantedVersion | None:
         """Return what the call is going to read, if its operation declares that this is all."""
         names_secret, reads_version = operation.names_secret, operation.reads_version
-        sent = None if names_secret is None else names_secret(request)
-        if sent is None or reads_version is None:
+        if names_secret is None or reads_version is None:
             return None
         try:
+            sent = names_secret(request)
+            if sent is None:
+                return None
             named = identifiers.parse_secret_id(sent, account_id=caller.principal.account_id, region=caller.region)
         except ServiceError:  # the door says so, and records it
             return None

@@ -8,11 +8,16 @@ from concurrent.futures import wait
 import pytest
 
 from strongroom.operations import OPERATIONS
+from strongroom.storage import postgresql_writer
+from strongroom.storage.base import Foreseen, WantedVersion
+from strongroom.storage.postgresql import POOL_SIZE
 from strongroom.storage.postgresql_session import Session
 from strongroom.wire import awsjson
 from support.deployment import config_for, deployed, token
+from support.factories import ACCOUNT_ID, REGION
 
 WAIT_SECONDS = 60
+CALLS = 40
 
 
 class CountingLibpq:
@@ -32,6 +37,11 @@ def round_trips(monkeypatch):
     counted, make = [], Session.__init__
     monkeypatch.setattr(Session, "__init__", lambda self, libpq: make(self, CountingLibpq(libpq, counted)))
     return counted
+
+
+@pytest.fixture
+def one_writer(monkeypatch):
+    monkeypatch.setattr(postgresql_writer, "WRITERS", 1)
 
 
 def put(deployment, number):
@@ -54,41 +64,62 @@ def test_a_write_runs_no_more_statements_than_it_needs(deployment, statements, c
     )
 
 
-@pytest.mark.parametrize(("call", "most"), [(put, 12), (create, 7)])
-def test_on_postgresql_a_write_waits_for_what_it_reads_and_for_its_commit_only(
-    round_trips, postgres_url, tmp_path, call, most
+@pytest.mark.parametrize("call", [put, create])
+def test_on_postgresql_a_write_waits_for_what_it_reads_for_what_it_changes_and_for_its_commit(
+    round_trips, postgres_url, tmp_path, call
 ):
     with deployed(config_for(postgres_url, tmp_path)) as deployment:
         deployment.create()
-        for number in (2, 3):
-            round_trips.clear()
+        for number in range(2, 2 + POOL_SIZE):  # every connection has its statements prepared by then
             call(deployment, number)
-        assert len(round_trips) <= most, round_trips
+        round_trips.clear()
+        call(deployment, 2 + POOL_SIZE)
+        assert len(round_trips) == 3, round_trips
 
 
-def test_calls_that_wait_together_share_commits_and_flushes_and_the_counters_tell(tmp_path):
-    calls = 40
-    with deployed(config_for("sqlite", tmp_path)) as deployment:
-        deployment.create()
-        node = deployment.node
-        metrics, operation = node.service.metrics, OPERATIONS["PutSecretValue"]
-        entered, go_on = threading.Event(), threading.Event()
-        node.storage.submit(lambda _tx: (entered.set(), go_on.wait(WAIT_SECONDS)))
-        assert entered.wait(WAIT_SECONDS)
-        before = {name: metrics.value(name) for name in ("trail_syncs_total", "commits_total", "committed_calls_total")}
-        body = b'{"SecretId":"app/db","SecretString":"x","ClientRequestToken":"%s"}'
-        futures = [
-            node.service.begin(
-                operation,
-                awsjson.decode(body % token(number).encode(), operation.request),
-                deployment.caller(),
-            )
-            for number in range(2, calls + 2)
-        ]
-        go_on.set()
-        assert not wait(futures, WAIT_SECONDS).not_done
-        assert [future.exception() for future in futures] == [None] * calls
-        grown = {name: metrics.value(name) - count for name, count in before.items()}
-    assert grown["committed_calls_total"] == calls + 1
+def grown_by_puts_that_wait_together(deployment, secrets):
+    """Put a value into each secret while one other call keeps the writer busy, and return what was counted."""
+    node, operation = deployment.node, OPERATIONS["PutSecretValue"]
+    metrics = node.service.metrics
+    entered, go_on = threading.Event(), threading.Event()
+    first = Foreseen(WantedVersion(ACCOUNT_ID, REGION, "first", None, None, None), None)
+    node.storage.submit(lambda _tx: (entered.set(), go_on.wait(WAIT_SECONDS)), first)
+    assert entered.wait(WAIT_SECONDS)
+    before = {name: metrics.value(name) for name in ("trail_syncs_total", "commits_total", "committed_calls_total")}
+    body = b'{"SecretId":"%s","SecretString":"x","ClientRequestToken":"%s"}'
+    futures = [
+        node.service.begin(
+            operation,
+            awsjson.decode(body % (secret.encode(), token(number).encode()), operation.request),
+            deployment.caller(),
+        )
+        for number, secret in enumerate(secrets, start=2)
+    ]
+    go_on.set()
+    assert not wait(futures, WAIT_SECONDS).not_done
+    assert [future.exception() for future in futures] == [None] * len(secrets)
+    return {name: metrics.value(name) - count for name, count in before.items()}
+
+
+@pytest.mark.parametrize("names", [1, CALLS], ids=["of-one-secret", "of-many-secrets"])
+def test_calls_that_wait_together_share_commits_and_flushes_and_the_counters_tell(one_writer, deployment, names):
+    secrets = [f"app/{number % names}" for number in range(CALLS)]
+    for secret in dict.fromkeys(secrets):
+        deployment.create(secret)
+    grown = grown_by_puts_that_wait_together(deployment, secrets)
+    assert grown["committed_calls_total"] == CALLS + 1
     assert grown["commits_total"] == 2
-    assert grown["trail_syncs_total"] <= 2
+    assert grown["trail_syncs_total"] == 1
+
+
+def test_on_postgresql_writes_that_wait_together_wait_no_more_often_than_one(
+    one_writer, round_trips, postgres_url, tmp_path
+):
+    with deployed(config_for(postgres_url, tmp_path)) as deployment:
+        secrets = [f"app/{number}" for number in range(CALLS)]
+        for secret in secrets:
+            deployment.create(secret)
+            deployment.put(secret, 1_000)
+        round_trips.clear()
+        grown_by_puts_that_wait_together(deployment, secrets)
+    assert len(round_trips) == 2 + 3, "what the one call reads and its commit, and the three of all others"

@@ -99,7 +99,8 @@ class Operation(Generic[RequestT]):
         shown_response: the same for the output; reading operations show none.
         errors: the errors that the service model lists for the operation.
         reads_version: gives the id, or else the label, of the version that the request is going to read. It
-            says that the secret and this version are all that is read, so that they can be fetched together.
+            says that the secret and this version are all that is read, as a rule, so that they can be fetched
+            together with what other requests read; a change reads its secret's counts and key besides.
     """
 
     name: str

@@ -90,4 +90,5 @@ OPERATION = Operation(
         InternalServiceError,
         DecryptionFailure,
     ),
+    reads_version=lambda request: (request.client_request_token, None),
 )

@@ -48,6 +48,7 @@ __all__ = [
     "AccessKeyRow",
     "Bringer",
     "Census",
+    "Foreseen",
     "Given",
     "Identities",
     "Job",
@@ -296,7 +297,15 @@ class WantedVersion:
     label: str | None
 
 
-Given = Mapping[tuple[str, tuple[str, ...]], list[tuple[Any, ...]]]
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a change is about to read: a secret and a version, and what its caller is granted if policies are asked."""
+
+    version: WantedVersion
+    principal_arn: str | None
+
+
+Given = Mapping[tuple[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 """Rows brought beforehand, by the query and the parameters that would find them."""
 
 
@@ -352,7 +361,10 @@ class Storage(Protocol):
         ...
 
     def write(self, work: Callable[[Transaction], T]) -> T: ...
-    def submit(self, work: Callable[[Transaction], T]) -> Future[T]: ...
+    def submit(self, work: Callable[[Transaction], T], foreseen: Foreseen | None = None) -> Future[T]:
+        """Do as `write`, and return at once. What is `foreseen` may be read together with what other calls need."""
+        ...
+
     def attach_journal(self, journal: Journal, metrics: Metrics | None = None) -> None:
         """Have entries written to `journal`, and commits counted in `metrics`."""
         ...

@@ -61,10 +61,21 @@ class Brought:
             self.backing_keys[*place, backing.number] = backing
 
 
+def label_rows(text: str) -> list[Row]:
+    """Return labels that came with a secret's row as the rows of their own query."""
+    return list(_decoded(text).items())
+
+
+@lru_cache(maxsize=MAPS_KEPT)
+def policy_rows(text: str) -> list[Row]:
+    """Return policies that came with a secret's row as the rows of their own query."""
+    rows = msgspec.json.decode(text, type=dict[str, tuple[str, str]])
+    return [(name, *rows[name]) for name in sorted(rows)]
+
+
 @lru_cache(maxsize=MAPS_KEPT)
 def _policies(text: str) -> dict[str, StoredPolicy]:
-    rows = msgspec.json.decode(text, type=dict[str, tuple[str, str]])
-    return {name: policy_of(rows[name]) for name in sorted(rows)}
+    return {row[0]: policy_of(row[1:]) for row in policy_rows(text)}
 
 
 @lru_cache(maxsize=MAPS_KEPT)

@@ -9,29 +9,38 @@ Why it is safe:
 - Journal entries are written before COMMIT, when every statement has succeeded; if they are refused nothing
   is committed.
 
-Calls do not share a transaction: one that waits for a row would hold up, and could deadlock with, whoever
-shares it. They share what is slow: the trail's fdatasync, and PostgreSQL's own flush of its log.
+Changes of which it is foreseen what they read share transactions (`postgresql_writer`). Others do not: one that
+waits for a row would hold up, and could deadlock with, whoever shares it. They share what is slow: the trail's
+fdatasync, and PostgreSQL's own flush of its log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
 from strongroom.recall import Mark, Subject
-from strongroom.storage.base import Given, Journal, NotBroughtError, StorageError, Transaction, WriteRequiredError
+from strongroom.storage.base import (
+    Foreseen,
+    Given,
+    Journal,
+    NotBroughtError,
+    StorageError,
+    Transaction,
+    WriteRequiredError,
+)
 from strongroom.storage.listing import Run
 from strongroom.storage.migrate import VERSION_TABLE, complete, dialect_text, pending
 from strongroom.storage.postgresql_bringer import MARK, PostgresqlBringer, serve
 from strongroom.storage.postgresql_session import Session
+from strongroom.storage.postgresql_writer import CONFLICTS, ForeseenCall, PostgresqlWriter
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
 from strongroom.storage.transaction import SqlTransaction
@@ -46,8 +55,6 @@ CONNECT_TIMEOUT_S: Final = 10
 
 _MIGRATION_LOCK: Final = 0x5_7267_6D21
 """Advisory lock that keeps two nodes from migrating at once; any constant of our own."""
-
-_CONFLICTS: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
 
 
 class _Connection(psycopg.Connection[Any]):
@@ -87,6 +94,13 @@ class PostgresqlStorage:
         )
         self._threads = ThreadPoolExecutor(pool_size, thread_name_prefix="postgresql")
         self.bringer: PostgresqlBringer = PostgresqlBringer(self._with_session, self._queries)
+        self._writer = PostgresqlWriter(
+            self._with_session,
+            self._queries,
+            record=lambda entries: self._record(entries, durable=True),
+            committed=self._count_commit,
+            alone=self._make_alone,
+        )
 
     def describe(self) -> str:
         return f"PostgreSQL at {self._where}"
@@ -115,7 +129,9 @@ class PostgresqlStorage:
     def write(self, work: Callable[[Transaction], T]) -> T:
         return self._guarded(lambda: self._with_retries(work))
 
-    def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
+    def submit(self, work: Callable[[Transaction], T], foreseen: Foreseen | None = None) -> Future[T]:
+        if foreseen is not None:
+            return self._writer.submit(work, foreseen)
         try:
             return self._threads.submit(self.write, work)
         except RuntimeError as error:
@@ -126,6 +142,7 @@ class PostgresqlStorage:
 
     def close(self) -> None:
         self.bringer.close()
+        self._writer.close()
         self._threads.shutdown(wait=True)
         self._pool.close()
 
@@ -139,7 +156,7 @@ class PostgresqlStorage:
         for _ in range(MAX_ATTEMPTS - 1):
             try:
                 return self._attempt(work, writable=True)
-            except _CONFLICTS:
+            except CONFLICTS:
                 continue
         return self._attempt(work, writable=True)
 
@@ -173,9 +190,15 @@ class PostgresqlStorage:
             raise
         session.commit()
         if writable:
-            self._metrics.increment("commits_total")
-            self._metrics.increment("committed_calls_total")
+            self._count_commit(1)
         return result
+
+    def _make_alone(self, call: ForeseenCall) -> None:
+        self._threads.submit(call.tell_of, self.write)
+
+    def _count_commit(self, calls: int) -> None:
+        self._metrics.increment("commits_total")
+        self._metrics.increment("committed_calls_total", by=calls)
 
     def _read_given(self, work: Callable[[Transaction], T], given: Given) -> T:
         tx = SqlTransaction(serve(given), self._queries, writable=False)
@@ -194,7 +217,7 @@ class PostgresqlStorage:
             lambda session: work(SqlTransaction(session.query, self._queries, writable=False)),
         )
 
-    def _record(self, entries: list[bytes], *, durable: bool) -> None:
+    def _record(self, entries: Sequence[bytes], *, durable: bool) -> None:
         if entries:
             if self._journal is None:
                 raise StorageError("no journal is attached")

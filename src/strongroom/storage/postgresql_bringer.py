@@ -168,12 +168,13 @@ def _ask_versions(
     if not wanted:
         return {}
     distinct = list(dict.fromkeys(wanted))
-    rows = execute(query, {"wanted": _encode([_told(place, one) for place, one in enumerate(distinct)]).decode()})
+    rows = execute(query, {"wanted": _encode([told(place, one) for place, one in enumerate(distinct)]).decode()})
     found = {row[1]: row for row in rows}
     return {one: _given(one, found[place]) for place, one in enumerate(distinct)}
 
 
-def _told(place: int, wanted: WantedVersion) -> dict[str, Any]:
+def told(place: int, wanted: WantedVersion) -> dict[str, Any]:
+    """Return what is wanted as the fragment `wanted_secrets` takes it."""
     return {
         "place": place,
         "account_id": wanted.account_id,

@@ -72,13 +72,21 @@ class Session:
         if not statement.columns:
             self._waiting.append((statement, values))
             return []
-        if self._waiting:
+        self._waiting.append((statement, values))
+        return _rows(self._run_waiting()[-1], statement.columns)
+
+    def execute_together(self, asked: Sequence[tuple[Query, Params]]) -> list[list[Row]]:
+        """Run named queries that return rows in one round trip, with all that waits, and return the rows of each.
+
+        Raises:
+            psycopg.Error: one of them failed, or one that waited did; nothing waits any more.
+        """
+        statements = [self._statements.get(query.text) or self._prepare(query.text) for query, _ in asked]
+        for statement, (_, params) in zip(statements, asked, strict=True):
+            values = [_encoded(params[name], type_) for name, type_ in statement.parameters]
             self._waiting.append((statement, values))
-            result = self._run_waiting()
-        else:
-            result = self._libpq.exec_prepared(statement.name, values, statement.formats, _BINARY)
-            self._require_success(result)
-        return _rows(result, statement.columns)
+        results = self._run_waiting()[-len(asked) :]
+        return [_rows(result, statement.columns) for result, statement in zip(results, statements, strict=True)]
 
     def flush(self) -> None:
         """Run what waits. Raises psycopg.Error if any of it failed."""
@@ -96,7 +104,7 @@ class Session:
             self._waiting.clear()
             return
         self.execute("COMMIT", {})
-        if self._run_waiting().command_status != b"COMMIT":
+        if self._run_waiting()[-1].command_status != b"COMMIT":
             raise psycopg.OperationalError("the transaction was rolled back")
 
     def roll_back(self) -> None:
@@ -124,15 +132,15 @@ class Session:
         statement = self._statements[text] = _Statement(name, parameters, [_BINARY] * len(names), columns)
         return statement
 
-    def _run_waiting(self) -> pq.abc.PGresult:
-        """Send what waits in one go and return the last result, or raise the first failure."""
+    def _run_waiting(self) -> list[pq.abc.PGresult]:
+        """Send what waits in one go and return the results, or raise the first failure."""
         waiting, self._waiting = self._waiting, []
         libpq = self._libpq
         if len(waiting) == 1:
             statement, values = waiting[0]
             result = libpq.exec_prepared(statement.name, values, statement.formats, _BINARY)
             self._require_success(result)
-            return result
+            return [result]
         libpq.enter_pipeline_mode()
         for statement, values in waiting:
             libpq.send_query_prepared(statement.name, values, statement.formats, _BINARY)
@@ -144,7 +152,7 @@ class Session:
         libpq.exit_pipeline_mode()
         for result in results:
             self._require_success(result)
-        return results[-1]
+        return results
 
     def _results(self, count: int) -> list[pq.abc.PGresult]:
         results: list[pq.abc.PGresult] = []

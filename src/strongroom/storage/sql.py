@@ -24,7 +24,9 @@ _PARAMETER: Final = re.compile(r"(?<!:):([a-z_]+)")
 _CHANGED: Final = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM) ([a-z_]+)")
 _DIALECT_FILES: Final = {"postgresql.sql"}
 _FRAGMENT: Final = "fragment "
-_FOR_UPDATE: Final = " for update"
+
+FOR_UPDATE: Final = " for update"
+"""What ends the name of a query's variant for writing transactions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,8 @@ def load(dialect: str) -> Queries:
     """Return every query of a dialect (`sqlite` or `postgresql`), fragments put in."""
     texts = _texts(dialect)
     queries = {name: _query(name, text, dialect) for name, text in texts.items()}
-    plain = {name: query for name, query in queries.items() if not name.endswith(_FOR_UPDATE)}
-    locking = {name.removesuffix(_FOR_UPDATE): queries[name] for name in queries.keys() - plain.keys()}
+    plain = {name: query for name, query in queries.items() if not name.endswith(FOR_UPDATE)}
+    locking = {name.removesuffix(FOR_UPDATE): queries[name] for name in queries.keys() - plain.keys()}
     return Queries(reading=plain, writing=plain | locking)
 
 

@@ -31,6 +31,7 @@ from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
 from strongroom.recall import Mark, Subject
 from strongroom.storage.base import (
+    Foreseen,
     Given,
     Journal,
     StorageError,
@@ -167,7 +168,7 @@ class SqliteStorage:
     def write(self, work: Callable[[Transaction], T]) -> T:
         return self.submit(work).result()
 
-    def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
+    def submit(self, work: Callable[[Transaction], T], foreseen: Foreseen | None = None) -> Future[T]:  # noqa: ARG002
         if self._writer is None:
             raise WriteElsewhereError
         future: Future[T] = Future()

@@ -70,21 +70,67 @@ LEFT JOIN LATERAL (
   FROM identities WHERE arn = access_keys.principal_arn
 ) AS grants ON TRUE
 
+-- fragment wanted_secrets --
+jsonb_to_recordset(CAST(CAST(:wanted AS TEXT) AS JSONB))
+AS wanted (place INTEGER, account_id TEXT, region TEXT, name TEXT, version_id TEXT, label TEXT)
+
+-- fragment wanted_version --
+COALESCE(
+  wanted.version_id,
+  (SELECT stages.version_id FROM stages WHERE stages.arn = found.arn AND stages.label = wanted.label)
+)
+
 -- bring_versions --
 -- Secrets by name with what `find_secret` brings, each with the version that is wanted by id or by label
 SELECT {mark}, place, found.*, version.*
-FROM jsonb_to_recordset(CAST(CAST(:wanted AS TEXT) AS JSONB))
-AS wanted (place INTEGER, account_id TEXT, region TEXT, name TEXT, version_id TEXT, label TEXT)
+FROM {wanted_secrets}
 LEFT JOIN LATERAL (
   SELECT {secret_facts} FROM secrets
   WHERE account_id = wanted.account_id AND region = wanted.region AND name = wanted.name
 ) AS found ON TRUE
 LEFT JOIN LATERAL (
-  SELECT {version_facts} WHERE versions.arn = found.arn AND version_id = COALESCE(
-    wanted.version_id,
-    (SELECT stages.version_id FROM stages WHERE stages.arn = found.arn AND stages.label = wanted.label)
-  )
+  SELECT {version_facts} WHERE versions.arn = found.arn AND version_id = {wanted_version}
 ) AS version ON TRUE
 
 -- fragment given_rows --
 jsonb_array_elements(CAST(CAST(:rows AS TEXT) AS JSONB)) AS given (value)
+
+-- lock_for_changes --
+-- The secrets that calls are about to change, but for those that another transaction holds: nobody is waited for
+SELECT secrets.arn FROM {wanted_secrets} JOIN secrets
+ON secrets.account_id = wanted.account_id AND secrets.region = wanted.region AND secrets.name = wanted.name
+FOR UPDATE OF secrets SKIP LOCKED
+
+-- bring_for_changes --
+-- What changes of secrets read: what `bring_versions` brings, how many versions there are, whether there are
+-- replicas, and the key that seals the next value, if the secret names none or names it by its id (a UUID)
+SELECT place, found.*, version.*,
+(SELECT COUNT(*) FROM versions WHERE versions.arn = found.arn AND deleted_at IS NULL),
+(SELECT COUNT(*) FROM replicas WHERE replicas.arn = found.arn),
+sealing.*
+FROM {wanted_secrets}
+LEFT JOIN LATERAL (
+  SELECT {secret_facts} FROM secrets
+  WHERE account_id = wanted.account_id AND region = wanted.region AND name = wanted.name
+) AS found ON TRUE
+LEFT JOIN LATERAL (
+  SELECT {version_facts} WHERE versions.arn = found.arn AND version_id = {wanted_version}
+) AS version ON TRUE
+LEFT JOIN LATERAL (
+  SELECT kms_keys.account_id, kms_keys.region, kms_keys.key_id, manager, state, current_version, kms_keys.created_at,
+  kms_keys.description, kms_key_versions.version, kms_key_versions.wrapped_key, term
+  FROM kms_keys JOIN kms_key_versions ON kms_key_versions.account_id = kms_keys.account_id
+  AND kms_key_versions.region = kms_keys.region AND kms_key_versions.key_id = kms_keys.key_id
+  AND kms_key_versions.version = kms_keys.current_version
+  WHERE kms_keys.account_id = wanted.account_id AND kms_keys.region = wanted.region
+  AND kms_keys.key_id = CASE WHEN found.kms_key_id IS NULL THEN (
+    SELECT kms_aliases.key_id FROM kms_aliases WHERE kms_aliases.account_id = wanted.account_id
+    AND kms_aliases.region = wanted.region AND alias = :default_alias
+  ) ELSE substr(found.kms_key_id, length(found.kms_key_id) - 35) END
+) AS sealing ON TRUE
+
+-- bring_grants --
+-- What decides for callers, by the ARNs of their users and roles
+SELECT identities.arn, kind, body, {granted},
+(SELECT document FROM policy_versions WHERE policy_arn = boundary_arn AND is_default = 1)
+FROM {given} JOIN identities ON identities.arn = given.text
