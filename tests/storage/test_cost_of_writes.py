@@ -122,4 +122,4 @@ def test_on_postgresql_writes_that_wait_together_wait_no_more_often_than_one(
             deployment.put(secret, 1_000)
         round_trips.clear()
         grown_by_puts_that_wait_together(deployment, secrets)
-    assert len(round_trips) == 2 + 3, "what the one call reads and its commit, and the three of all others"
+        assert len(round_trips) == 2 + 3, "what the one call reads and its commit, and the three of all others"

@@ -65,6 +65,32 @@ class _Connection(psycopg.Connection[Any]):
         self.session = Session(self.pgconn)
 
 
+class _Keeper:
+    """Lends one thread the same connection again and again, for as long as nothing goes wrong on it.
+
+    The pool lends another one each time, whose server process has other things at hand.
+    """
+
+    def __init__(self, pool: ConnectionPool[_Connection]) -> None:
+        self._pool = pool
+        self._kept: _Connection | None = None
+
+    def use(self, use: Callable[[Session], T]) -> T:
+        connection, self._kept = self._kept or self._pool.getconn(), None
+        try:
+            result = use(connection.session)
+        except BaseException:
+            self._pool.putconn(connection)
+            raise
+        self._kept = connection
+        return result
+
+    def give_back(self) -> None:
+        if self._kept is not None:
+            self._pool.putconn(self._kept)
+            self._kept = None
+
+
 class PostgresqlStorage:
     """A PostgreSQL database shared by any number of nodes."""
 
@@ -93,9 +119,9 @@ class PostgresqlStorage:
             open=True,
         )
         self._threads = ThreadPoolExecutor(pool_size, thread_name_prefix="postgresql")
-        self.bringer: PostgresqlBringer = PostgresqlBringer(self._with_session, self._queries)
+        self.bringer: PostgresqlBringer = PostgresqlBringer(lambda: _Keeper(self._pool), self._queries)
         self._writer = PostgresqlWriter(
-            self._with_session,
+            lambda: _Keeper(self._pool),
             self._queries,
             record=lambda entries: self._record(entries, durable=True),
             committed=self._count_commit,

@@ -22,7 +22,7 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from strongroom.storage.base import Given, NotBroughtError, StorageError, WantedVersion
-from strongroom.storage.postgresql_session import Session
+from strongroom.storage.postgresql_session import Lender, Session
 from strongroom.storage.rows import ACCESS_KEY_COLUMNS, SECRET_COLUMNS, Params, Row
 from strongroom.storage.sql import Queries, Query
 
@@ -51,10 +51,10 @@ class _Asked:
 
 
 class PostgresqlBringer:
-    """The threads, and the calls that wait for one. `use` lends a session of the pool."""
+    """The threads, and the calls that wait for one. `lender` makes what lends each thread its session."""
 
-    def __init__(self, use: Callable[[Callable[[Session], Any]], Any], queries: Queries) -> None:
-        self._use = use
+    def __init__(self, lender: Callable[[], Lender], queries: Queries) -> None:
+        self._lender = lender
         self._access_keys = queries.reading["bring_access_keys"]
         self._versions = queries.reading["bring_versions"]
         self._waiting: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
@@ -87,10 +87,17 @@ class PostgresqlBringer:
         return told
 
     def _run(self) -> None:
+        lender = self._lender()
+        try:
+            self._serve(lender)
+        finally:
+            lender.give_back()
+
+    def _serve(self, lender: Lender) -> None:
         while (first := self._waiting.get()) is not None:
             together, is_end = self._gather(first)
             try:
-                brought = self._use(lambda session: self._bring(session, together))  # noqa: B023 - used at once
+                brought = lender.use(lambda session: self._bring(session, together))  # noqa: B023 - used at once
             except (psycopg.Error, PoolTimeout) as error:
                 failure = StorageError(f"{type(error).__name__}: {error}")
                 for asked in together:

@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import re
 import select
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import psycopg
 from psycopg import pq
 
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import Query
+
+T = TypeVar("T")
 
 _BINARY: Final = pq.Format.BINARY
 _INT8: Final = 20
@@ -43,6 +45,13 @@ class _Statement:
     parameters: tuple[tuple[str, int], ...]
     formats: list[int]
     columns: tuple[int, ...]
+
+
+class Lender(Protocol):
+    """Lends a thread a session, the same one while nothing goes wrong on it; given back at the end."""
+
+    def use(self, use: Callable[[Session], T]) -> T: ...
+    def give_back(self) -> None: ...
 
 
 class Session:

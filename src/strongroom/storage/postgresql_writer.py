@@ -32,7 +32,7 @@ from psycopg_pool import PoolTimeout
 
 from strongroom.storage.base import Foreseen, Given, NotBroughtError, StorageError, Transaction
 from strongroom.storage.postgresql_foresight import Foresight, bring
-from strongroom.storage.postgresql_session import Session
+from strongroom.storage.postgresql_session import Lender, Session
 from strongroom.storage.sql import Queries
 from strongroom.storage.transaction import SqlTransaction
 
@@ -45,7 +45,6 @@ MAX_TOGETHER: Final = 64
 CONFLICTS: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
 """What another node did meanwhile; what is made again finds it done."""
 
-Use = Callable[[Callable[[Session], Any]], Any]
 Record = Callable[[Sequence[bytes]], None]
 
 
@@ -86,7 +85,7 @@ class PostgresqlWriter:
     """The threads, and the calls that wait for one.
 
     Args:
-        use: lends a session of the pool.
+        lender: makes what lends each thread its session.
         queries: of the dialect.
         record: writes entries to the journal, on disk.
         committed: is told how many calls a commit was for.
@@ -95,14 +94,14 @@ class PostgresqlWriter:
 
     def __init__(
         self,
-        use: Use,
+        lender: Callable[[], Lender],
         queries: Queries,
         *,
         record: Record,
         committed: Callable[[int], None],
         alone: Callable[[ForeseenCall], None],
     ) -> None:
-        self._use = use
+        self._lender = lender
         self._queries = queries
         self._record = record
         self._committed = committed
@@ -135,20 +134,21 @@ class PostgresqlWriter:
             thread.join()
 
     def _run(self, waiting: queue.SimpleQueue[ForeseenCall | None]) -> None:
-        is_end = False
+        lender, is_end = self._lender(), False
         while not is_end and (first := waiting.get()) is not None:
             together, is_end = _gather(waiting, first)
-            self._perform(together)
+            self._perform(lender, together)
             for call in together:
                 if call.goes_alone:
                     self._alone(call)
                 else:
                     call.tell()
+        lender.give_back()
 
-    def _perform(self, together: list[ForeseenCall]) -> None:
+    def _perform(self, lender: Lender, together: list[ForeseenCall]) -> None:
         """Make the calls; afterwards each has its result, its error, or goes alone."""
         try:
-            self._use(lambda session: self._transact(session, together))
+            lender.use(lambda session: self._transact(session, together))
         except psycopg.Error:
             for call in together:
                 call.goes_alone = True

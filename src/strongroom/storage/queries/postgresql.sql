@@ -61,13 +61,17 @@ CAST(:scheduled AS BIGINT)
 CAST(pg_current_snapshot() AS TEXT) || ' ' || CAST(pg_postmaster_start_time() AS TEXT)
 
 -- bring_access_keys --
+-- Here and below, LIMIT 1 has a row looked up by its index for each that is wanted. PostgreSQL takes what is wanted for
+-- a hundred rows, and would else read the whole of a table of some thousands at every asking.
 -- Access keys by id with what decides for their users, each with the snapshot it was read in
-SELECT {mark}, given.text, {access_key_columns}, grants.* FROM {given}
-LEFT JOIN access_keys ON access_key_id = given.text
+SELECT {mark}, given.text, key.*, grants.* FROM {given}
+LEFT JOIN LATERAL (
+  SELECT {access_key_columns} FROM access_keys WHERE access_key_id = given.text LIMIT 1
+) AS key ON TRUE
 LEFT JOIN LATERAL (
   SELECT kind, body, {granted},
   (SELECT document FROM policy_versions WHERE policy_arn = boundary_arn AND is_default = 1)
-  FROM identities WHERE arn = access_keys.principal_arn
+  FROM identities WHERE arn = key.principal_arn LIMIT 1
 ) AS grants ON TRUE
 
 -- fragment wanted_secrets --
@@ -86,10 +90,10 @@ SELECT {mark}, place, found.*, version.*
 FROM {wanted_secrets}
 LEFT JOIN LATERAL (
   SELECT {secret_facts} FROM secrets
-  WHERE account_id = wanted.account_id AND region = wanted.region AND name = wanted.name
+  WHERE account_id = wanted.account_id AND region = wanted.region AND name = wanted.name LIMIT 1
 ) AS found ON TRUE
 LEFT JOIN LATERAL (
-  SELECT {version_facts} WHERE versions.arn = found.arn AND version_id = {wanted_version}
+  SELECT {version_facts} WHERE versions.arn = found.arn AND version_id = {wanted_version} LIMIT 1
 ) AS version ON TRUE
 
 -- fragment given_rows --
@@ -97,9 +101,10 @@ jsonb_array_elements(CAST(CAST(:rows AS TEXT) AS JSONB)) AS given (value)
 
 -- lock_for_changes --
 -- The secrets that calls are about to change, but for those that another transaction holds: nobody is waited for
-SELECT secrets.arn FROM {wanted_secrets} JOIN secrets
-ON secrets.account_id = wanted.account_id AND secrets.region = wanted.region AND secrets.name = wanted.name
-FOR UPDATE OF secrets SKIP LOCKED
+SELECT locked.arn FROM {wanted_secrets} CROSS JOIN LATERAL (
+  SELECT arn FROM secrets WHERE account_id = wanted.account_id AND region = wanted.region AND name = wanted.name
+  LIMIT 1 FOR UPDATE SKIP LOCKED
+) AS locked
 
 -- bring_for_changes --
 -- What changes of secrets read: what `bring_versions` brings, how many versions there are, whether there are
@@ -111,10 +116,10 @@ sealing.*
 FROM {wanted_secrets}
 LEFT JOIN LATERAL (
   SELECT {secret_facts} FROM secrets
-  WHERE account_id = wanted.account_id AND region = wanted.region AND name = wanted.name
+  WHERE account_id = wanted.account_id AND region = wanted.region AND name = wanted.name LIMIT 1
 ) AS found ON TRUE
 LEFT JOIN LATERAL (
-  SELECT {version_facts} WHERE versions.arn = found.arn AND version_id = {wanted_version}
+  SELECT {version_facts} WHERE versions.arn = found.arn AND version_id = {wanted_version} LIMIT 1
 ) AS version ON TRUE
 LEFT JOIN LATERAL (
   SELECT kms_keys.account_id, kms_keys.region, kms_keys.key_id, manager, state, current_version, kms_keys.created_at,
@@ -126,11 +131,13 @@ LEFT JOIN LATERAL (
   AND kms_keys.key_id = CASE WHEN found.kms_key_id IS NULL THEN (
     SELECT kms_aliases.key_id FROM kms_aliases WHERE kms_aliases.account_id = wanted.account_id
     AND kms_aliases.region = wanted.region AND alias = :default_alias
-  ) ELSE substr(found.kms_key_id, length(found.kms_key_id) - 35) END
+  ) ELSE substr(found.kms_key_id, length(found.kms_key_id) - 35) END LIMIT 1
 ) AS sealing ON TRUE
 
 -- bring_grants --
 -- What decides for callers, by the ARNs of their users and roles
-SELECT identities.arn, kind, body, {granted},
-(SELECT document FROM policy_versions WHERE policy_arn = boundary_arn AND is_default = 1)
-FROM {given} JOIN identities ON identities.arn = given.text
+SELECT given.text, grants.* FROM {given} CROSS JOIN LATERAL (
+  SELECT kind, body, {granted},
+  (SELECT document FROM policy_versions WHERE policy_arn = boundary_arn AND is_default = 1)
+  FROM identities WHERE arn = given.text LIMIT 1
+) AS grants
