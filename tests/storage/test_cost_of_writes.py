@@ -8,7 +8,6 @@ from concurrent.futures import wait
 import pytest
 
 from strongroom.operations import OPERATIONS
-from strongroom.storage import postgresql_writer
 from strongroom.storage.base import Foreseen, WantedVersion
 from strongroom.storage.postgresql import POOL_SIZE
 from strongroom.storage.postgresql_session import Session
@@ -37,11 +36,6 @@ def round_trips(monkeypatch):
     counted, make = [], Session.__init__
     monkeypatch.setattr(Session, "__init__", lambda self, libpq: make(self, CountingLibpq(libpq, counted)))
     return counted
-
-
-@pytest.fixture
-def one_writer(monkeypatch):
-    monkeypatch.setattr(postgresql_writer, "WRITERS", 1)
 
 
 def put(deployment, number):
@@ -102,7 +96,7 @@ def grown_by_puts_that_wait_together(deployment, secrets):
 
 
 @pytest.mark.parametrize("names", [1, CALLS], ids=["of-one-secret", "of-many-secrets"])
-def test_calls_that_wait_together_share_commits_and_flushes_and_the_counters_tell(one_writer, deployment, names):
+def test_calls_that_wait_together_share_commits_and_flushes_and_the_counters_tell(deployment, names):
     secrets = [f"app/{number % names}" for number in range(CALLS)]
     for secret in dict.fromkeys(secrets):
         deployment.create(secret)
@@ -112,9 +106,7 @@ def test_calls_that_wait_together_share_commits_and_flushes_and_the_counters_tel
     assert grown["trail_syncs_total"] == 1
 
 
-def test_on_postgresql_writes_that_wait_together_wait_no_more_often_than_one(
-    one_writer, round_trips, postgres_url, tmp_path
-):
+def test_on_postgresql_writes_that_wait_together_wait_no_more_often_than_one(round_trips, postgres_url, tmp_path):
     with deployed(config_for(postgres_url, tmp_path)) as deployment:
         secrets = [f"app/{number}" for number in range(CALLS)]
         for secret in secrets:

@@ -9,7 +9,6 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from strongroom.storage import postgresql_writer
 from strongroom.storage.base import Foreseen, NotBroughtError, StorageError, WantedVersion, WrappedKey
 from strongroom.storage.postgresql_foresight import Foresight
 from strongroom.storage.sql import load
@@ -58,12 +57,7 @@ def types_in(storage):
 
 
 @pytest.fixture
-def one_writer(monkeypatch):
-    monkeypatch.setattr(postgresql_writer, "WRITERS", 1)
-
-
-@pytest.fixture
-def storage(one_writer, postgresql):
+def storage(postgresql):
     for name in "abc":
         insert_secret(postgresql, name=name)
     return postgresql

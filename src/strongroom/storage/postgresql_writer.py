@@ -7,8 +7,8 @@ trail's flush, PostgreSQL's own, and the waking of threads are shared too.
 Why it is safe:
 - Nobody waits for a lock in a shared transaction: a secret that another transaction holds is passed over,
   and its call goes on alone. So does a call that reads more than was brought; it has changed nothing then.
-- Changes of one secret never meet in two writers of this process: each writer has its share of the secrets.
-  Those that wait together are made one after the other, each after the changes of the one before were told.
+- Changes of one secret that wait together are made one after the other, each after the changes of the one
+  before were told.
 - A call that fails has told nothing, so it takes nothing from its neighbours, and needs no savepoint.
 - If the database refuses the changes (a name that another node took, a lost connection), all of it is undone,
   nothing is recorded, and every call is made again alone.
@@ -35,9 +35,6 @@ from strongroom.storage.postgresql_foresight import Foresight, bring
 from strongroom.storage.postgresql_session import Lender, Session
 from strongroom.storage.sql import Queries
 from strongroom.storage.transaction import SqlTransaction
-
-WRITERS: Final = 2
-"""Transactions under way at once: while one waits for the disk, the next is made up."""
 
 MAX_TOGETHER: Final = 64
 """Calls that share a transaction at most."""
@@ -82,10 +79,10 @@ class ForeseenCall:
 
 
 class PostgresqlWriter:
-    """The threads, and the calls that wait for one.
+    """The thread, and the calls that wait for it. One, because two would share out what waits, and share less.
 
     Args:
-        lender: makes what lends each thread its session.
+        lender: makes what lends the thread its session.
         queries: of the dialect.
         record: writes entries to the journal, on disk.
         committed: is told how many calls a commit was for.
@@ -108,35 +105,29 @@ class PostgresqlWriter:
         self._alone = alone
         self._closing = threading.Lock()
         self._closed = False
-        self._waiting: list[queue.SimpleQueue[ForeseenCall | None]] = [queue.SimpleQueue() for _ in range(WRITERS)]
-        self._threads = [
-            threading.Thread(target=self._run, args=(waiting,), name=f"writer-{number}")
-            for number, waiting in enumerate(self._waiting)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._waiting: queue.SimpleQueue[ForeseenCall | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="postgresql-writer")
+        self._thread.start()
 
     def submit(self, work: Callable[[Transaction], Any], foreseen: Foreseen) -> Future[Any]:
         call = ForeseenCall(work, foreseen, Future())
         with self._closing:
             if self._closed:
                 raise StorageError("the storage is closed")
-            self._waiting[hash(call.place) % WRITERS].put(call)
+            self._waiting.put(call)
         return call.told
 
     def close(self) -> None:
         """Finish what was submitted, then stop."""
         with self._closing:
             self._closed = True
-            for waiting in self._waiting:
-                waiting.put(None)
-        for thread in self._threads:
-            thread.join()
+            self._waiting.put(None)
+        self._thread.join()
 
-    def _run(self, waiting: queue.SimpleQueue[ForeseenCall | None]) -> None:
+    def _run(self) -> None:
         lender, is_end = self._lender(), False
-        while not is_end and (first := waiting.get()) is not None:
-            together, is_end = _gather(waiting, first)
+        while not is_end and (first := self._waiting.get()) is not None:
+            together, is_end = self._gather(first)
             self._perform(lender, together)
             for call in together:
                 if call.goes_alone:
@@ -144,6 +135,19 @@ class PostgresqlWriter:
                 else:
                     call.tell()
         lender.give_back()
+
+    def _gather(self, first: ForeseenCall) -> tuple[list[ForeseenCall], bool]:
+        """Return `first` and the calls that wait behind it, and whether the end was among them."""
+        together = [first]
+        while len(together) < MAX_TOGETHER:
+            try:
+                call = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if call is None:
+                return together, True
+            together.append(call)
+        return together, False
 
     def _perform(self, lender: Lender, together: list[ForeseenCall]) -> None:
         """Make the calls; afterwards each has its result, its error, or goes alone."""
@@ -199,20 +203,6 @@ class PostgresqlWriter:
         for query, params in foresight.changes:
             session.query(query, params)
         return tx.entries
-
-
-def _gather(waiting: queue.SimpleQueue[ForeseenCall | None], first: ForeseenCall) -> tuple[list[ForeseenCall], bool]:
-    """Return `first` and the calls that wait behind it, and whether the end was among them."""
-    together = [first]
-    while len(together) < MAX_TOGETHER:
-        try:
-            call = waiting.get_nowait()
-        except queue.Empty:
-            break
-        if call is None:
-            return together, True
-        together.append(call)
-    return together, False
 
 
 def _rounds(together: Sequence[ForeseenCall]) -> list[list[ForeseenCall]]:
