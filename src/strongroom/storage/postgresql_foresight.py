@@ -22,6 +22,7 @@ from strongroom.domain.kms_key import DEFAULT_ALIAS
 from strongroom.storage.base import Foreseen, Given, NotBroughtError
 from strongroom.storage.brought import label_rows, policy_rows
 from strongroom.storage.postgresql_bringer import told
+from strongroom.storage.postgresql_changes import Change
 from strongroom.storage.postgresql_session import Session
 from strongroom.storage.rows import KMS_KEY_COLUMNS, SECRET_COLUMNS, VERSION_COLUMNS, Params, Row
 from strongroom.storage.sql import FOR_UPDATE, Queries, Query
@@ -54,7 +55,7 @@ class Foresight:
     def __init__(self, given: Given) -> None:
         self._given = given
         self._outdated: set[str] = set()
-        self.changes: list[tuple[Query, Params]] = []
+        self.changes: list[Change] = []
 
     def execute(self, query: Query, params: Params) -> list[Row]:
         table = _changed_table(query.text)

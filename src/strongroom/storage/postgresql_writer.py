@@ -31,6 +31,7 @@ from psycopg import errors
 from psycopg_pool import PoolTimeout
 
 from strongroom.storage.base import Foreseen, Given, NotBroughtError, StorageError, Transaction
+from strongroom.storage.postgresql_changes import Change, combined
 from strongroom.storage.postgresql_foresight import Foresight, bring
 from strongroom.storage.postgresql_session import Lender, Session
 from strongroom.storage.sql import Queries
@@ -167,8 +168,11 @@ class PostgresqlWriter:
         try:
             for distinct in _rounds(together):
                 given = bring(session, self._queries, [call.foreseen for call in distinct])
+                changes: list[list[Change]] = []
                 for call, its in zip(distinct, given, strict=True):
-                    entries += self._make(session, call, its)
+                    entries += self._make(call, its, changes)
+                for query, params in combined(self._queries, changes):
+                    session.query(query, params)
             session.flush()
             if entries:
                 self._record(entries)
@@ -185,8 +189,8 @@ class PostgresqlWriter:
         else:
             self._committed(len(made))
 
-    def _make(self, session: Session, call: ForeseenCall, given: Given | None) -> list[bytes]:
-        """Run a call on what was brought, have its changes wait to be sent, and return its entries."""
+    def _make(self, call: ForeseenCall, given: Given | None, changes: list[list[Change]]) -> list[bytes]:
+        """Run a call on what was brought, add to `changes` what it changes, and return its entries."""
         if given is None:
             call.goes_alone = True
             return []
@@ -199,9 +203,8 @@ class PostgresqlWriter:
             return []
         except Exception as error:  # noqa: BLE001 - it is the caller's, and goes to the caller
             call.error = error
-            return tx.entries
-        for query, params in foresight.changes:
-            session.query(query, params)
+        else:
+            changes.append(foresight.changes)
         return tx.entries
 
 

@@ -141,3 +141,22 @@ SELECT given.text, grants.* FROM {given} CROSS JOIN LATERAL (
   (SELECT document FROM policy_versions WHERE policy_arn = boundary_arn AND is_default = 1)
   FROM identities WHERE arn = given.text LIMIT 1
 ) AS grants
+
+-- insert_secret together --
+INSERT INTO secrets ({secret_columns}, terms)
+SELECT value->>0, value->>1, value->>2, value->>3, CAST(value->>4 AS BIGINT), CAST(value->>5 AS BIGINT), value->>6,
+value->>7, value->>8, CAST(value->>9 AS BIGINT), CAST(value->>10 AS BIGINT), CAST(value->>11 AS BIGINT), value->>12,
+value->>13, value->>14, CAST(value->>15 AS BIGINT), value->>16, value->>17, value->>18
+FROM {given_rows}
+
+-- insert_version together --
+INSERT INTO versions (account_id, region, arn, {version_columns})
+SELECT value->>0, value->>1, value->>2, value->>3, CAST(value->>4 AS BIGINT), value->>5, CAST(value->>6 AS BIGINT),
+CAST(value->>7 AS BIGINT), value->>8, value->>9, CAST(value->>10 AS BIGINT), decode(value->>11, 'base64'),
+decode(value->>12, 'base64')
+FROM {given_rows}
+
+-- put_stage together --
+INSERT INTO stages (account_id, region, arn, label, version_id)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4 FROM {given_rows} WHERE TRUE
+ON CONFLICT (arn, label) DO UPDATE SET version_id = excluded.version_id
