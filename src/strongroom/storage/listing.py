@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Final, TypeAlias
 
 from strongroom.domain.listing import ListingPosition, SortBy, position_of
@@ -28,6 +29,7 @@ _FIRST_VALUE: Final = -(2**63)
 _LAST_VALUE: Final = 2**63 - 1
 
 _INDEXED_TEXTS: Final = ("description", "tags", "primary_region", "owning_service")
+_indexed: Final = attrgetter(*_INDEXED_TEXTS)
 _BACKFILL_CHUNK: Final = 1_000
 
 
@@ -86,10 +88,10 @@ def insert_secret(run: Run, secret: Secret) -> None:
 def put_secret(run: Run, secret: Secret, *, before: Secret | None) -> None:
     """Store a changed secret; `before` is what the same transaction has last seen of it, if it has."""
     params = secret_params(secret)
-    texts_now = tuple(params[column] for column in _INDEXED_TEXTS)
-    if before is not None and texts_now == tuple(secret_params(before)[column] for column in _INDEXED_TEXTS):
+    if before is not None and _indexed(before) == _indexed(secret):
         run("put_secret", params)
         return
+    texts_now = tuple(params[column] for column in _INDEXED_TEXTS)
     rows = run("find_terms", {"arn": secret.arn})
     run("put_secret", params)
     if rows and rows[0][:4] != texts_now:

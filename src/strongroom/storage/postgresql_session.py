@@ -31,7 +31,6 @@ _TEXT: Final = 25
 _INTEGERS: Final = {20, 21, 23}
 _PARAMETER: Final = re.compile(r"%\(([a-z_]+)\)s")
 _GIVEN: Final = {_INT8, _TEXT, _BYTEA}
-_TAKEN: Final = _INTEGERS | {_TEXT, _BYTEA}
 _OPEN: Final = {pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR}
 _NULL: Final[bytes] = cast("bytes", None)  # psycopg's stubs forget that libpq takes None for NULL
 _SUCCESS: Final = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
@@ -39,12 +38,12 @@ _SUCCESS: Final = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """A prepared statement: its name, its parameters with their types, the types of its columns."""
+    """A prepared statement: its name, its parameters with their types, its columns with what reads them."""
 
     name: bytes
     parameters: tuple[tuple[str, int], ...]
     formats: list[int]
-    columns: tuple[int, ...]
+    columns: tuple[tuple[int, Callable[[bytes], Any]], ...]
 
 
 class Lender(Protocol):
@@ -135,9 +134,10 @@ class Session:
         described = self._libpq.describe_prepared(name)
         self._require_success(described)
         parameters = tuple((one, described.param_type(place)) for place, one in enumerate(names))
-        columns = tuple(described.ftype(column) for column in range(described.nfields))
-        if {type_ for _, type_ in parameters} - _GIVEN or set(columns) - _TAKEN:
-            raise TypeError(f"a type that is not spoken here: {parameters}, {columns}: {query}")
+        types = [described.ftype(column) for column in range(described.nfields)]
+        if {type_ for _, type_ in parameters} - _GIVEN or set(types) - _DECODERS.keys():
+            raise TypeError(f"a type that is not spoken here: {parameters}, {types}: {query}")
+        columns = tuple((column, _DECODERS[type_]) for column, type_ in enumerate(types))
         statement = self._statements[text] = _Statement(name, parameters, [_BINARY] * len(names), columns)
         return statement
 
@@ -204,17 +204,20 @@ def _encoded(value: Any, type_: int) -> bytes:
     return bytes(value) if type_ == _BYTEA else str(value).encode()
 
 
-def _rows(result: pq.abc.PGresult, columns: Sequence[int]) -> list[Row]:
+def _rows(result: pq.abc.PGresult, decoders: Sequence[tuple[int, Callable[[bytes], Any]]]) -> list[Row]:
     value = result.get_value
     return [
-        tuple(_decoded(value(row, column), type_) for column, type_ in enumerate(columns))
+        tuple([None if (content := value(row, column)) is None else decode(content) for column, decode in decoders])
         for row in range(result.ntuples)
     ]
 
 
-def _decoded(content: bytes | None, type_: int) -> Any:
-    if content is None:
-        return None
-    if type_ in _INTEGERS:
-        return int.from_bytes(content, "big", signed=True)
-    return content if type_ == _BYTEA else content.decode()
+def _integer(content: bytes) -> int:
+    return int.from_bytes(content, "big", signed=True)
+
+
+_DECODERS: Final[dict[int, Callable[[bytes], Any]]] = {
+    **dict.fromkeys(_INTEGERS, _integer),
+    _TEXT: bytes.decode,
+    _BYTEA: bytes,
+}
