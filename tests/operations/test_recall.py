@@ -293,7 +293,7 @@ def test_a_database_that_fails_is_an_internal_error_for_all_that_wait(on_postgre
     def fail(*_: object) -> None:
         raise StorageError("gone")
 
-    monkeypatch.setattr(on_postgresql.deployment.node.storage.bringer, "_use", fail)
+    monkeypatch.setattr(on_postgresql.deployment.node.storage.bringer, "_bring", fail)
     assert on_postgresql.read("app/1") == (500, "InternalServiceError")
 
 

@@ -154,11 +154,11 @@ class PostgresqlWriter:
         """Make the calls; afterwards each has its result, its error, or goes alone."""
         try:
             lender.use(lambda session: self._transact(session, together))
+        except PoolTimeout as error:
+            _fail(together, StorageError(f"{type(error).__name__}: {error}"))
         except psycopg.Error:
             for call in together:
                 call.goes_alone = True
-        except PoolTimeout as error:
-            _fail(together, StorageError(f"{type(error).__name__}: {error}"))
         except Exception as error:  # noqa: BLE001 - the thread must not end, nor a caller wait for ever
             _fail(together, error)
 
