@@ -5,15 +5,13 @@ reads all else of them, which nobody else can change from then on (docs/adr/0003
 transaction holds is passed over: its change waits for it in a transaction of its own.
 
 What a call changes is collected, and told to the database later. So a call that was not brought something,
-that reads what it has changed itself, or that changes what the lock does not cover, leaves nothing behind: it
-is refused with NotBroughtError.
+that reads what it has changed itself, that changes what the lock does not cover, or that has to be told what it
+changed, leaves nothing behind: it is refused with NotBroughtError.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -43,7 +41,6 @@ _READS: Final = {
 }
 """What a call may change here: rows of which its secret's lock keeps others away. With the queries that read them."""
 
-_CHANGE: Final = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -58,9 +55,10 @@ class Foresight:
         self.changes: list[Change] = []
 
     def execute(self, query: Query, params: Params) -> list[Row]:
-        table = _changed_table(query.text)
-        if table is not None:
-            self._outdated |= _READS[table]
+        if query.changes is not None:
+            if query.changes not in _READS or "RETURNING" in query.text:
+                raise NotBroughtError(query.name)
+            self._outdated |= _READS[query.changes]
             self.changes.append((query, dict(params)))
             return []
         name = query.name.removesuffix(FOR_UPDATE)
@@ -135,13 +133,3 @@ def _given_of_key(row: Row) -> dict[tuple[str, tuple[Any, ...]], list[Row]]:
     if backing[0] is not None:
         given["find_backing_key", (*key[:3], backing[0])] = [backing]
     return given
-
-
-@cache
-def _changed_table(text: str) -> str | None:
-    """Return which of the tables that may be changed here a statement changes, None for any other statement.
-
-    One that also tells what it changed is another: its rows are the database's to give.
-    """
-    match = _CHANGE.match(text)
-    return match[1] if match is not None and match[1] in _READS and "RETURNING" not in text else None
