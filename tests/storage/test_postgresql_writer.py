@@ -199,6 +199,9 @@ def test_a_connection_that_is_lost_before_the_commit_has_every_call_made_again(s
     assert [future.result() for future in futures.values()] == ["x"] * 3
     assert journal.batches == [((b"x",), True)] * 3
     assert types_in(storage) == dict.fromkeys("abc", "x")
+    futures = submitted_together(storage, {name: describe(name, "y") for name in "abc"})
+    assert [future.result() for future in futures.values()] == ["y"] * 3
+    assert journal.batches[3:] == [((b"y",) * 3, True)]
 
 
 def test_a_commit_that_is_lost_is_a_failure_and_is_not_made_again(storage, journal, postgres_url):
