@@ -46,6 +46,10 @@ def create(deployment, number):
     deployment.create(f"app/{number}")
 
 
+def update(deployment, number):
+    deployment.call("UpdateSecret", SecretId="app/db", SecretString="x", ClientRequestToken=token(number))
+
+
 @pytest.mark.parametrize(("call", "most"), [(put, 13), (create, 8)])
 def test_a_write_runs_no_more_statements_than_it_needs(deployment, statements, call, most):
     deployment.create()
@@ -58,7 +62,7 @@ def test_a_write_runs_no_more_statements_than_it_needs(deployment, statements, c
     )
 
 
-@pytest.mark.parametrize("call", [put, create])
+@pytest.mark.parametrize("call", [put, create, update])
 def test_on_postgresql_a_write_waits_for_what_it_reads_for_what_it_changes_and_for_its_commit(
     round_trips, postgres_url, tmp_path, call
 ):

@@ -159,4 +159,5 @@ OPERATION = Operation(
         PreconditionNotMetException,
         DecryptionFailure,
     ),
+    reads_version=lambda request: (request.client_request_token, None),
 )

@@ -5,8 +5,9 @@ however many they are: one locks and brings what they read, one tells what they 
 trail's flush, PostgreSQL's own, and the waking of threads are shared too.
 
 Why it is safe:
-- Nobody waits for a lock in a shared transaction: a secret that another transaction holds is passed over,
-  and its call goes on alone. So does a call that reads more than was brought; it has changed nothing then.
+- Nobody waits for a secret in a shared transaction: one that another transaction holds is passed over, and its
+  call goes on alone. So does a call that reads more than was brought; it has changed nothing then. What can be
+  waited for is a new name that another node is just making, and all nodes make names in one order.
 - Changes of one secret that wait together are made one after the other, each after the changes of the one
   before were told.
 - A call that fails has told nothing, so it takes nothing from its neighbours, and needs no savepoint.
