@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from strongroom.errors import OperatorError
+from strongroom.storage import postgresql as postgresql_module
 from strongroom.storage.base import StorageError
 from strongroom.storage.postgresql import MAX_ATTEMPTS, PostgresqlStorage, _without_password
 from strongroom.storage.sql import Query
@@ -182,6 +183,27 @@ def test_a_lost_connection_fails_one_call_and_the_pool_recovers(postgresql, post
     for _ in range(20):
         postgresql.check()
     assert run_sql(postgres_url, "SELECT 1") == [(1,)]
+
+
+def test_a_connection_is_kept_for_so_many_uses_while_nothing_goes_wrong_on_it(postgresql, monkeypatch):
+    monkeypatch.setattr(postgresql_module, "USES_KEPT", 3)
+    keeper = postgresql_module._Keeper(postgresql._pool)
+
+    def lent():
+        return int(postgresql._pool.get_stats().get("requests_num", 0))
+
+    def fail(_session):
+        raise ZeroDivisionError
+
+    before = lent()
+    for _ in range(7):
+        keeper.use(lambda session: session.execute("SELECT CAST(1 AS BIGINT)", {}))
+    assert lent() - before == 3
+    with pytest.raises(ZeroDivisionError):
+        keeper.use(fail)
+    assert keeper.use(lambda session: session.execute("SELECT CAST(1 AS BIGINT)", {})) == [(1,)]
+    assert lent() - before == 4
+    keeper.give_back()
 
 
 def test_a_server_that_cannot_be_reached_is_an_operators_error(tmp_path):

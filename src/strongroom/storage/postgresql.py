@@ -53,6 +53,9 @@ MAX_ATTEMPTS: Final = 10
 POOL_SIZE: Final = 16
 CONNECT_TIMEOUT_S: Final = 10
 
+USES_KEPT: Final = 1_000
+"""How often a thread uses one connection before it gives the pool a chance to renew it."""
+
 _MIGRATION_LOCK: Final = 0x5_7267_6D21
 """Advisory lock that keeps two nodes from migrating at once; any constant of our own."""
 
@@ -68,14 +71,18 @@ class _Connection(psycopg.Connection[Any]):
 class _Keeper:
     """Lends one thread the same connection again and again, for as long as nothing goes wrong on it.
 
-    The pool lends another one each time, whose server process has other things at hand.
+    The pool lends another one each time, whose server process has other things at hand. Now and then it is given
+    back all the same: the pool renews connections that are old.
     """
 
     def __init__(self, pool: ConnectionPool[_Connection]) -> None:
         self._pool = pool
         self._kept: _Connection | None = None
+        self._uses = 0
 
     def use(self, use: Callable[[Session], T]) -> T:
+        if self._uses >= USES_KEPT:
+            self.give_back()
         connection, self._kept = self._kept or self._pool.getconn(), None
         try:
             result = use(connection.session)
@@ -83,12 +90,13 @@ class _Keeper:
             self._pool.putconn(connection)
             raise
         self._kept = connection
+        self._uses += 1
         return result
 
     def give_back(self) -> None:
         if self._kept is not None:
             self._pool.putconn(self._kept)
-            self._kept = None
+            self._kept, self._uses = None, 0
 
 
 class PostgresqlStorage:
