@@ -231,21 +231,20 @@ class _Parent:
             if threading.active_count() == 1
             else multiprocessing.get_context("spawn")
         )
-        self._stopping = threading.Event()
         self._workers = [_Worker(self._context.Event()) for _ in listeners]
 
     def run(self, on_ready: Callable[[], None]) -> None:
-        for number in _SIGNALS:
-            signal.signal(number, lambda *_: self._stopping.set())
+        # Waited for and never handled: a handler may come while the very lock is held that it would take.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         _settle_memory()
-        announced = hopeless = False
-        while not (hopeless or self._stopping.is_set()):
+        announced = is_over = False
+        while not is_over:
             self._start_due()
             if not announced and all(worker.ready.is_set() for worker in self._workers):
                 announced = True
                 on_ready()
-            self._stopping.wait(WATCH_EVERY_S if announced else WATCH_START_EVERY_S)
-            hopeless = self._note_ends()
+            asked = signal.sigtimedwait(_SIGNALS, WATCH_EVERY_S if announced else WATCH_START_EVERY_S)
+            is_over = asked is not None or self._note_ends()
         self._stop()
 
     def _start_due(self) -> None:
@@ -256,20 +255,15 @@ class _Parent:
                 worker.process = self._started(number, worker)
 
     def _started(self, number: int, worker: _Worker) -> BaseProcess:
-        listener, target = self._listeners[number], self._main
+        listener, others = self._listeners[number], list[socket.socket]()
         if isinstance(self._context, ForkContext):
-            target = partial(_forked, target, [other for other in self._listeners if other is not listener])
+            others = [other for other in self._listeners if other is not listener]
         process = self._context.Process(
-            target=target,
+            target=partial(_begin, self._main, others),
             args=(self._config, listener, number, worker.ready, os.getpid()),
             name=f"strongroom-worker-{number}",
         )
-        # Until it has taken its signals into its own hands, none may run what the parent does upon it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        try:
-            process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        process.start()
         return process
 
     def _note_ends(self) -> bool:
@@ -300,8 +294,8 @@ class _Parent:
             sys.exit(1)
 
 
-def _forked(main: WorkerMain, others: Sequence[socket.socket], *arguments: Any) -> None:
-    """Begin a worker that has all that its parent had: let go of what is not its own."""
+def _begin(main: WorkerMain, others: Sequence[socket.socket], *arguments: Any) -> None:
+    """Begin a worker that has what its parent had: signals that are blocked, the sockets of the others."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
