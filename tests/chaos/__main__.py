@@ -22,9 +22,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20, help="kills in all (20)")
     parser.add_argument("--seed", default=str(time.time_ns() % 1_000_000), help="default: another one each time")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
-    parser.add_argument("--workers", type=int, default=2, help="worker processes (2)")
+    parser.add_argument("--workers", type=int, default=2, help="worker processes of a node (2)")
+    parser.add_argument("--nodes", type=int, default=1, help="nodes that share one PostgreSQL (1)")
     parser.add_argument("--campaign", type=int, default=10, help="rounds on one data directory (10)")
     chosen = parser.parse_args()
+    if chosen.nodes > 1 and chosen.database != "postgresql":
+        parser.error("several nodes share a PostgreSQL: --database postgresql")
     done, number = 0, 0
     while done < chosen.rounds:
         rounds = min(chosen.campaign, chosen.rounds - done)
@@ -39,7 +42,7 @@ def run_campaign(chosen: argparse.Namespace, seed: str, rounds: int) -> bool:
     """Run rounds on one data directory and tell whether all held; a failure keeps its directory and says how."""
     folder = Path(tempfile.mkdtemp(prefix="strongroom-chaos-"))
     began = time.monotonic()
-    with running_plant(folder, database=chosen.database, workers=chosen.workers) as plant:
+    with running_plant(folder, database=chosen.database, workers=chosen.workers, nodes=chosen.nodes) as plant:
         campaign, number = Campaign(plant, seed), 0
         try:
             for number in range(1, rounds + 1):
@@ -67,7 +70,7 @@ def report(
     named = [line for line in history if any(part in line for part in str(violation).split() if "/" in part)]
     print("\n".join((named or history)[-HISTORY_SHOWN:]), file=sys.stderr)
     again = f'make chaos ARGS="--seed {seed} --rounds {number}'
-    again += f' --campaign {number} --database {chosen.database} --workers {chosen.workers}"'
+    again += f' --campaign {number} --database {chosen.database} --workers {chosen.workers} --nodes {chosen.nodes}"'
     print(f"\nBROKEN in round {number}: {violation}\n  data, log, history: {folder}\n  again: {again}", file=sys.stderr)
 
 
