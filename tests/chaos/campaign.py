@@ -76,7 +76,7 @@ class Campaign:
         self._move_dates()
 
     def end(self) -> None:
-        """Restore what can be restored, compare it whole, then purge everything."""
+        """Restore what can be restored, compare it whole, then purge everything, and prove the trails of all rounds."""
         observer = self._observer()
         for owner in self.owners:
             for held in [held for held in owner.secrets.values() if held.state is State.SCHEDULED]:
@@ -89,6 +89,7 @@ class Campaign:
         self._close(observer)
         self._compare(None, patience=PURGE_SECONDS)
         self._purge_everything()
+        records.require_proven_trails(self.plant)
         for node in self.plant.nodes:
             require(node.stop() == 0, "the server did not stop with status 0")
 
@@ -168,7 +169,6 @@ class Campaign:
         records.require_removed(self.plant, set[str]().union(*(owner.removed for owner in self.owners)))
         records.require_recorded(written, self._answered)
         records.require_told_purges(written, graves, due)
-        records.require_proven_trails(self.plant)
         self.tally.answers = Counter(operation for operation, _ in self._answered)
         self.tally.purged = len(graves)
 
