@@ -52,8 +52,9 @@ class Tally:
 class Campaign:
     """All choices are drawn from `seed`; what the machine's timing adds to them is not repeated."""
 
-    def __init__(self, plant: Plant, seed: str) -> None:
+    def __init__(self, plant: Plant, seed: str, most_answers: int = MOST_ANSWERS) -> None:
         self.plant = plant
+        self.most_answers = most_answers
         self.random = Random(seed)
         self.owners = [Owner(f"owner-{number}", f"{seed}/{number}") for number in range(OWNERS)]
         self.registrar = Registrar("registrar", f"{seed}/registrar")
@@ -101,7 +102,7 @@ class Campaign:
         threads = self._clients(rivals, struck, answered)
         for thread in threads:
             thread.start()
-        for _ in range(self.random.randrange(FEWEST_ANSWERS, MOST_ANSWERS)):
+        for _ in range(self.random.randrange(FEWEST_ANSWERS, self.most_answers)):
             require(answered.acquire(timeout=STORM_SECONDS), "nothing is answered any more")
         time.sleep(self.random.random() * LONGEST_DELAY_SECONDS)
         self.plant.strike(strike, self.random)
