@@ -20,7 +20,7 @@ from typing import Final
 from bench.copying import copy_tables
 from bench.workloads import Stored, contents, token
 from strongroom import ids
-from strongroom.app import open_node, open_storage, prepare
+from strongroom.app import open_node, open_storage
 from strongroom.clock import SystemClock
 from strongroom.config import Config
 from strongroom.crypto.vault import Vault
@@ -30,6 +30,7 @@ from strongroom.domain.secret import Secret, Tag, Version
 from strongroom.domain.secret_value import SecretValue
 from strongroom.domain.staging import CURRENT
 from strongroom.entropy import SystemEntropy
+from strongroom.first_start import prepare
 from strongroom.storage.base import Transaction
 
 BATCH: Final = 2_000

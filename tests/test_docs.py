@@ -8,7 +8,7 @@ from pathlib import Path
 
 from typer.main import get_command
 
-from strongroom.cli import app
+from strongroom.cli import command_line
 from strongroom.config import ENVIRONMENT_PREFIX, Config
 from strongroom.operations import OPERATIONS
 
@@ -39,7 +39,7 @@ def test_every_operation_built_is_in_the_readme_and_no_other() -> None:
 
 
 def test_every_command_that_the_documents_name_exists() -> None:
-    commands = get_command(app).commands  # type: ignore[attr-defined]
+    commands = get_command(command_line()).commands  # type: ignore[attr-defined]
     for document in DOCUMENTS:
         for group, names in re.findall(r"`?strongroom ([a-z-]+) ?((?:[a-z][a-z-]*\|?)*)", document.read_text()):
             if group not in commands:

@@ -1,6 +1,5 @@
 """The composition root: a configuration becomes a running node. Nothing else knows all the parts.
 
-`prepare` makes what must exist once: directories, root key, schema, keyring, account, root access key.
 `open_node` puts together one process's share of the server; `Node.close` takes it apart in order.
 """
 
@@ -36,16 +35,16 @@ from strongroom.crypto.keyring import Keyring, open_keyring
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.root_key import FileRootKey
 from strongroom.crypto.vault import Vault
-from strongroom.data_directory import make_private_directory, node_id, write_credentials
+from strongroom.data_directory import node_id
 from strongroom.domain.quotas import AWS_RATES
 from strongroom.entropy import Entropy, SystemEntropy
-from strongroom.errors import OperatorError
 from strongroom.listeners import metrics_token
 from strongroom.metrics import Metrics
 from strongroom.operations.secret_room import SecretRoom
+from strongroom.recall import Recall
 from strongroom.rotators.base import NoRotators
 from strongroom.service import Service
-from strongroom.storage.base import Storage, StorageError, Transaction
+from strongroom.storage.base import Storage, StorageError
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.throttle import Throttle
 from strongroom.tracing import open_tracing
@@ -159,14 +158,13 @@ def _assemble(
     trail = open_trail(config, keyring, f"trail-{worker}", clock.now(), entropy, metrics=metrics)
     storage.attach_journal(trail.append, metrics)
     vault = Vault(keyring, entropy, metrics)
-    handlers = purge.handlers() | replicate.handlers(vault)
-    count = partial(census.take, storage, metrics, handlers)
-    runner = Runner(storage, handlers, clock, metrics, owner=f"{name}/{worker}", census=count)
+    runner = _open_runner(storage, vault, clock, metrics, owner=f"{name}/{worker}")
     service = Service(
         storage=storage,
         around=surroundings(config, keyring, vault, trail, entropy, metrics),
         clock=clock,
         throttle=Throttle(AWS_RATES, config.known_regions) if config.quotas_requests == "aws" else None,
+        recall=Recall(storage.changed),
         on_change=runner.wake,
         tracing=open_tracing(os.environ),
     )
@@ -306,6 +304,13 @@ def open_companions(
     )
 
 
+def _open_runner(storage: Storage, vault: Vault, clock: Clock, metrics: Metrics, *, owner: str) -> Runner:
+    handlers = purge.handlers() | replicate.handlers(vault)
+    return Runner(
+        storage, handlers, clock, metrics, owner=owner, census=partial(census.take, storage, metrics, handlers)
+    )
+
+
 def _open_edge(
     config: Config,
     service: Service,
@@ -339,53 +344,6 @@ def _open_edge(
         metrics_token(config),
     )
     return Edge(core, probes, service.entropy, forwarder=forwarder)
-
-
-def prepare(config: Config, *, clock: Clock | None = None, entropy: Entropy | None = None) -> bool:
-    """Make what a first start needs and check what a later start finds; tell whether it was the first.
-
-    Raises:
-        OperatorError: something is in the way; the message says what and what to do.
-    """
-    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
-    make_private_directory(config.data_dir)
-    make_private_directory(config.audit_dir)
-    node_id(config, entropy)  # made here, before several workers could each make one
-    storage = open_storage(config)
-    try:
-        keyring = load_keyring(config, storage, clock, entropy)
-        access_keys = AccessKeys(storage, keyring, entropy)
-        created = storage.write(lambda tx: _make_account(tx, config, access_keys, clock.now()))
-        if created is not None:
-            write_credentials(config, *created)
-        elif config.root_access_key_id is not None:
-            storage.read(lambda tx: _require_preset(tx, config, access_keys))
-    finally:
-        storage.close()
-    return created is not None
-
-
-def _make_account(tx: Transaction, config: Config, access_keys: AccessKeys, now: datetime) -> tuple[str, str] | None:
-    """Make the account and its root access key, unless they are there; return the key's id and secret."""
-    if tx.find_account(config.account_id) is not None:
-        return None
-    tx.insert_account(config.account_id, now)
-    preset = None
-    if config.root_access_key_id is not None and config.root_secret_access_key is not None:
-        preset = (config.root_access_key_id, config.root_secret_access_key)
-    row, secret = access_keys.create_root_key(tx, config.account_id, now, preset=preset)
-    return row.access_key_id, secret
-
-
-def _require_preset(tx: Transaction, config: Config, access_keys: AccessKeys) -> None:
-    """Refuse a preset root key that is not the one in the database: it would not work."""
-    row = tx.find_access_key(str(config.root_access_key_id))
-    if row is None or not access_keys.holds(row, str(config.root_secret_access_key)):
-        raise OperatorError(
-            f"The preset root access key {config.root_access_key_id} is not the one in this database.",
-            why="root_access_key_id and root_secret_access_key take effect on the first start only",
-            next_step="give the key of the first start, or none and make another: strongroom access-keys create",
-        )
 
 
 def _unready(storage: Storage, forwarder: Forwarder | None) -> str | None:

@@ -68,8 +68,8 @@ class Refusal(Response):
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One call. `recallable` is filled with what gives its answer again, if something does; `holds` with the
-    secrets whose purge it postponed because it was refused.
+    """One call. `recallable` is filled with what gives its answer again, if something does, and the ARN of the secret
+    it is about; `holds` with the secrets whose purge it postponed because it was refused.
     """
 
     around: Surroundings
@@ -78,7 +78,7 @@ class Attempt(msgspec.Struct, frozen=True):
     caller: Caller
     now: datetime
     event_id: str
-    recallable: list[Callable[[], Response]] = msgspec.field(default_factory=list)
+    recallable: list[tuple[Callable[[], Response], str]] = msgspec.field(default_factory=list)
     holds: list[str] = msgspec.field(default_factory=list)
 
     def question(self) -> Hashable:
@@ -153,15 +153,15 @@ class Attempt(msgspec.Struct, frozen=True):
             arn=arn,
             authorizer=authorizer,
             perform=lambda other, its_request: self._perform_within(tx, authorizer, other, its_request, next(numbers)),
-            may_recall=lambda respond: self._may_recall(tx, authorizer, respond),
+            may_recall=lambda respond: self._may_recall(tx, authorizer, respond, arn),
             require_allowed=lambda action, secret: self._require(tx, authorizer, action, secret.arn, secret),
         )
         return operation.handler(call, request)
 
-    def _may_recall(self, tx: Transaction, authorizer: Authorizer, respond: Callable[[], Response]) -> None:
+    def _may_recall(self, tx: Transaction, authorizer: Authorizer, respond: Callable[[], Response], arn: str) -> None:
         """Keep an answer, unless a policy looked at what may be another in the next call."""
         if not tx.writable and not authorizer.asked & VOLATILE_KEYS:
-            self.recallable.append(respond)
+            self.recallable.append((respond, arn))
 
     def _perform_within(
         self, tx: Transaction, authorizer: Authorizer, operation: Operation[Any], request: Request, number: int

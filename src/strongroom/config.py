@@ -17,8 +17,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from platformdirs import user_data_path
-
 from strongroom.domain.quotas import AWS, Quotas
 from strongroom.domain.regions import AWS_REGIONS
 from strongroom.errors import OperatorError
@@ -39,14 +37,21 @@ def _setting(default: Any, text: str, *, secret: bool = False) -> Any:
     return field(default=default, metadata={"help": text, "secret": secret}, repr=not secret)
 
 
+def _default_data_dir() -> Path:
+    from platformdirs import user_data_path  # noqa: PLC0415 - most deployments say where
+
+    return user_data_path("strongroom", appauthor=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The settings of a server. Paths that depend on the data directory are properties."""
 
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(DEFAULT_PORT, "TCP port to listen on; 0 takes a free one.")
-    data_dir: Path = _setting(
-        user_data_path("strongroom", appauthor=False), "Directory of the database, the root key and the audit trail."
+    data_dir: Path = field(
+        default_factory=_default_data_dir,
+        metadata={"help": "Directory of the database, the root key and the audit trail.", "secret": False},
     )
     database: str | None = _setting(
         None, "postgresql:// URL of the database; without it SQLite in the data directory.", secret=True

@@ -6,6 +6,5 @@ import logging
 
 
 def configure_logging(level: str) -> None:
-    """Log messages of `level` and above; uvicorn's chatter only when it warns."""
+    """Log messages of `level` and above."""
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
-    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))

@@ -11,7 +11,6 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import multiprocessing
@@ -22,27 +21,23 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
-import uvicorn
+import uvloop
 
-from strongroom.app import Node, open_node
+from strongroom.app import open_node
 from strongroom.config import Config
 from strongroom.errors import OperatorError
 from strongroom.listeners import metrics_token
 from strongroom.metrics import Metrics
 from strongroom.wire.edge import Probes
 from strongroom.wire.forward import Link, Writer
-from strongroom.wire.http_protocol import HttpProtocol
+from strongroom.wire.http_server import BACKLOG, HttpServer
 from strongroom.wire.metrics_listener import MetricsListener
-
-BACKLOG: Final = 2_048
-KEEP_ALIVE_SECONDS: Final = 75
-"""Idle time after which a connection is closed; longer than load balancers' usual 60."""
 
 FIRST_RESTART_DELAY_S: Final = 0.1
 MAX_RESTART_DELAY_S: Final = 30.0
@@ -90,21 +85,22 @@ def bind(config: Config) -> list[socket.socket]:
         ) from error
 
 
-def require_certificate(config: Config) -> None:
-    """Check that the TLS files can be used. Raises OperatorError if not."""
+def tls_context(config: Config) -> ssl.SSLContext | None:
+    """Return what the TLS files come to, None without them. Raises OperatorError if they cannot be used."""
     if config.tls_cert is None or config.tls_key is None:
-        return
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         # An encrypted key would be asked for at the terminal; nobody sits there when a server starts.
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-            config.tls_cert, config.tls_key, password=""
-        )
+        context.load_cert_chain(config.tls_cert, config.tls_key, password="")
     except OSError as error:
         raise OperatorError(
             f"The TLS certificate {config.tls_cert} cannot be used with the key {config.tls_key}.",
             why=str(error),
             next_step="name PEM files that belong together and that this user may read, the key without a passphrase",
         ) from error
+    return context
 
 
 def _listen(family: int, address: Any, *, shared: bool) -> socket.socket:
@@ -157,12 +153,13 @@ def run_worker(config: Config, listener: socket.socket, worker: int, on_ready: C
     try:
         node.start()
         _settle_memory()
-        server = _Server(_uvicorn_config(config, node), on_ready)
+        server = HttpServer(node.edge, grace=config.shutdown_grace_seconds, tls=tls_context(config))
         link = Writer(socket_path, node.edge.answer) if forwards and not worker else None
         measured = None if worker else _metrics_listener(config, node.service.metrics)
-        runner = asyncio.Runner(loop_factory=server.config.get_loop_factory())
+        sides = [side for side in (link, measured) if side is not None]
+        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         with runner:
-            runner.run(_run_loop(server, listener, [side for side in (link, measured) if side is not None]))
+            runner.run(_run_loop(server, listener, sides, on_ready))
     finally:
         node.close()
 
@@ -179,54 +176,21 @@ def _settle_memory() -> None:
     gc.freeze()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, with signals that drain and an exit status of 0."""
-
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._on_ready()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        yield
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
-
-
-async def _run_loop(server: _Server, listener: socket.socket, sides: Sequence[Writer | MetricsListener]) -> None:
+async def _run_loop(
+    server: HttpServer,
+    listener: socket.socket,
+    sides: Sequence[Writer | MetricsListener],
+    on_ready: Callable[[], None],
+) -> None:
     """Serve, and what is served beside it: other workers, /metrics."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, server.stop)
+    loop.add_signal_handler(signal.SIGINT, server.interrupt)
     for side in sides:
         await side.start()
-    await server.serve(sockets=[listener])
+    await server.serve(listener, on_ready)
     for side in sides:
         await side.stop()
-
-
-def _uvicorn_config(config: Config, node: Node) -> uvicorn.Config:
-    return uvicorn.Config(
-        cast("Any", node.edge),  # no ASGI application: HttpProtocol takes it from here
-        interface="asgi3",
-        loop="uvloop",
-        http=HttpProtocol,
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        proxy_headers=False,
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=config.shutdown_grace_seconds,
-        ssl_certfile=config.tls_cert,
-        ssl_keyfile=config.tls_key,
-    )
 
 
 class _Worker:

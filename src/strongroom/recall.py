@@ -1,20 +1,29 @@
-"""What was worked out for a read, for as long as nothing at all has been committed since.
+"""What was worked out for a read, for as long as nothing that it depends on has been committed since.
 
-A storage gives a mark that changes with every commit. While it is the same, the same question by the same
-caller has the same answer: whether the caller may, which version is meant, whether its key may be used.
-Nothing is recalled under another mark, so nothing is ever stale; a change forgets everything, data keys
-of purged secrets among it. Signatures are verified, values decrypted and records written each time.
+A storage gives a mark that changes with every commit, and tells, if it knows, which secrets were changed between
+two marks. The same question by the same caller has the same answer until then: whether the caller may, which
+version is meant, whether its key may be used. An answer about a secret is forgotten with the first change of that
+secret; whatever else is changed (identities, keys, accounts, or nobody knows what) makes everything forgotten. So
+nothing is ever stale, and data keys of purged secrets do not stay. Signatures are verified, values decrypted and
+records written each time.
 
 Only used by the thread of the event loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from hashlib import blake2b
 from typing import Any, Final, TypeAlias
 
 Mark: TypeAlias = bytes | str
 """Changes with everything that is committed."""
+
+Subject: TypeAlias = bytes
+"""What stands for a secret: eight bytes. Two secrets of the same are forgotten together."""
+
+Changed: TypeAlias = Callable[[Mark, Mark], frozenset[Subject] | None]
+"""Tells which secrets were changed between two marks; None if it may be anything."""
 
 CAPACITY: Final = 8_192
 """Answers recalled. When there are more, all are forgotten: the next reads fill it again."""
@@ -23,29 +32,54 @@ MAX_SEALED_BYTES: Final = 4_096
 """Longest sealed value that is kept to be opened again, so that all of them together stay below 32 MiB."""
 
 
-class Recall:
-    """Answers by their questions, under one mark."""
+def subject_of(arn: str) -> Subject:
+    """Return what stands for a secret."""
+    return blake2b(arn.encode(), digest_size=8).digest()
 
-    def __init__(self) -> None:
+
+class Recall:
+    """Answers by their questions, under one mark. Without `changed` every commit makes everything forgotten."""
+
+    def __init__(self, changed: Changed = lambda _old, _new: None) -> None:
+        self._changed = changed
         self._mark: Mark | None = None
         self._answers: dict[Hashable, Any] = {}
+        self._about: dict[Subject, set[Hashable]] = {}
 
     def find(self, question: Hashable, mark: Mark | None) -> Any:
-        """Return what was worked out under this very mark, None if nothing was."""
+        """Return what was worked out and still holds under this mark, None if nothing does."""
         if mark is None:
             return None
         if mark != self._mark:
-            self._answers.clear()
-            self._mark = mark
+            self._move_to(mark)
         return self._answers.get(question)
 
-    def keep(self, question: Hashable, answer: Any, mark: Mark | None) -> None:
-        """Keep what was worked out from a snapshot that began and ended under `mark`."""
+    def keep(self, question: Hashable, answer: Any, mark: Mark | None, subject: Subject | None = None) -> None:
+        """Keep what was worked out from a snapshot that began and ended under `mark`.
+
+        With a `subject` it depends on that secret besides what is no secret's; without one on no secret at all.
+        """
         if mark is None or mark != self._mark:
             return
         if len(self._answers) >= CAPACITY:
-            self._answers.clear()
+            self._forget_all()
         self._answers[question] = answer
+        if subject is not None:
+            self._about.setdefault(subject, set()).add(question)
 
     def __len__(self) -> int:
         return len(self._answers)
+
+    def _move_to(self, mark: Mark) -> None:
+        changed = None if self._mark is None else self._changed(self._mark, mark)
+        if changed is None:
+            self._forget_all()
+        else:
+            for subject in changed:
+                for question in self._about.pop(subject, ()):
+                    self._answers.pop(question, None)
+        self._mark = mark
+
+    def _forget_all(self) -> None:
+        self._answers.clear()
+        self._about.clear()

@@ -33,7 +33,7 @@ from strongroom.entropy import Entropy
 from strongroom.errors import InternalServiceError, ServiceError
 from strongroom.metrics import Metrics
 from strongroom.operations.base import Operation, Request, Response
-from strongroom.recall import Recall
+from strongroom.recall import Recall, subject_of
 from strongroom.storage.base import (
     Bringer,
     Given,
@@ -156,7 +156,8 @@ class Service:
         response = self.storage.read(attempt.run, given)
         # Only if nothing was committed in between was the snapshot the mark's.
         if attempt.recallable and self.storage.mark(given) == mark:
-            self.recall.keep(question, attempt.recallable[-1], mark)
+            respond, arn = attempt.recallable[-1]
+            self.recall.keep(question, respond, mark, subject_of(arn))
         return response
 
     def wanted(self, operation: Operation[Any], request: Request, caller: Caller) -> WantedVersion | None:

@@ -137,16 +137,12 @@ def test_a_postponed_purge_stays_postponed_across_a_restart(held_deployment):
     date = deletion_date(deployment)
     deployment.node.close()
     deployment.node = open_node(deployment.config, clock=deployment.clock, entropy=SeededEntropy(9))
-    try:
-        deployment.clock.advance(2 * DAY)
-        assert deployment.run_jobs() == 0
-        assert deletion_date(deployment) == date
-        deployment.clock.advance(20 * DAY)
-        deployment.run_jobs()
-        assert deployment.call("ListSecrets", IncludePlannedDeletion=True)["SecretList"] == []
-    finally:
-        deployment.node.close()
-        deployment.node = open_node(deployment.config, clock=deployment.clock, entropy=SeededEntropy(10))
+    deployment.clock.advance(2 * DAY)
+    assert deployment.run_jobs() == 0
+    assert deletion_date(deployment) == date
+    deployment.clock.advance(20 * DAY)
+    deployment.run_jobs()
+    assert deployment.call("ListSecrets", IncludePlannedDeletion=True)["SecretList"] == []
 
 
 def test_forcing_ends_a_hold(held_deployment):

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from bench import loader
 from bench.workloads import GUARDED, MAIN, PUT_SECRETS, contents
-from strongroom.app import open_node, prepare
+from strongroom.app import open_node
 from strongroom.audit.record import Origin
 from strongroom.config import Config
 from strongroom.domain.principal import Principal, root_arn
+from strongroom.first_start import prepare
 from strongroom.operations import OPERATIONS
 from strongroom.operations.get_secret_value import GetSecretValueRequest
 from strongroom.service import Caller

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from strongroom.cli import app
+from strongroom.cli import command_line
 from strongroom.errors import OperatorError
 from support.deployment import Deployment
 
@@ -26,7 +26,7 @@ class CommandLine:
         where = ["--data-dir", str(config.data_dir)]
         if config.database is not None:
             where += ["--database", config.database]
-        result = CliRunner().invoke(app, [*arguments, *where], env={"COLUMNS": "200"})
+        result = CliRunner().invoke(command_line(arguments[0]), [*arguments, *where], env={"COLUMNS": "200"})
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         assert result.exit_code == status, result.output

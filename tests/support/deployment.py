@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from strongroom.app import Node, open_node, prepare
+from strongroom.app import Node, open_node
 from strongroom.audit.chain import take_apart
 from strongroom.audit.record import Origin
 from strongroom.config import Config
 from strongroom.domain.principal import Principal, root_arn
+from strongroom.first_start import prepare
 from strongroom.operations import OPERATIONS
 from strongroom.service import Caller
 from strongroom.storage.base import Transaction
@@ -127,11 +128,10 @@ def deployed(config: Config, *, clock: FrozenClock | None = None, seed: int = 0)
     """Start a deployment, without its background threads: tests run jobs themselves."""
     clock, entropy = clock or FrozenClock(), SeededEntropy(seed)
     prepare(config, clock=clock, entropy=entropy)
-    node = open_node(config, clock=clock, entropy=entropy)
+    deployment = Deployment(open_node(config, clock=clock, entropy=entropy), config, clock)
     try:
-        deployment = Deployment(node, config, clock)
         for account_id in OTHER_ACCOUNTS:
             deployment.require_account(account_id)
         yield deployment
     finally:
-        node.close()
+        deployment.node.close()  # another than at first, if the test opened it again

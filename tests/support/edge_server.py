@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import re
@@ -15,19 +16,22 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
+import uvloop
 
 from strongroom.wire import http_guard
 from strongroom.wire.edge import Edge, Probes
 from strongroom.wire.exchange import Answer, Elsewhere, HttpRequest, Pending
 from strongroom.wire.http_guard import HttpRefused
-from strongroom.wire.http_protocol import HttpProtocol
+from strongroom.wire.http_server import HttpServer
 from support.entropy import SeededEntropy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from strongroom.wire.http_protocol import HttpProtocol
+
 PATIENCE = 5.0
+LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -73,14 +77,30 @@ class EdgeServer:
 
     port: int
     core: Core
-    server: uvicorn.Server
+    server: HttpServer
+    loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def connections(self) -> set[HttpProtocol]:
-        return self.server.server_state.connections  # type: ignore[return-value]
+        return self.server.connections
+
+    def run(
+        self, make_loop: Callable[[], asyncio.AbstractEventLoop], listener: socket.socket, on_ready: Callable[[], None]
+    ) -> None:
+        with asyncio.Runner(loop_factory=make_loop) as runner:
+            self.loop = runner.get_loop()
+            runner.run(self.server.serve(listener, on_ready))
+            self.loop = None
 
     def stop(self) -> None:
-        self.server.should_exit = True
+        self._tell(self.server.stop)
+
+    def interrupt(self) -> None:
+        self._tell(self.server.interrupt)
+
+    def _tell(self, what: Callable[[], None]) -> None:
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(what)
 
 
 @contextmanager
@@ -90,25 +110,16 @@ def edge_server(
     """Serve with a loop of its own on a thread of its own, until the block ends."""
     core = core or Core()
     edge = Edge(core, Probes(lambda: None), SeededEntropy())  # type: ignore[arg-type]
-    settings: dict[str, Any] = {"timeout_keep_alive": 1, "timeout_graceful_shutdown": 1, **options}
-    config = uvicorn.Config(
-        edge,  # type: ignore[arg-type]
-        interface="asgi3",
-        http=HttpProtocol,
-        loop=loop,  # type: ignore[arg-type]
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        **settings,
-    )
-    server = uvicorn.Server(config)
+    server = HttpServer(edge, **{"keep_alive": 1.0, "grace": 1.0, **options})
     with listener or socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
         address = listening.getsockname()
-        yield EdgeServer(address[1] if isinstance(address, tuple) else 0, core, server)
-        server.should_exit = True
+        ready = threading.Event()
+        running = EdgeServer(address[1] if isinstance(address, tuple) else 0, core, server)
+        thread = threading.Thread(target=running.run, args=(LOOPS[loop], listening, ready.set))
+        thread.start()
+        assert ready.wait(PATIENCE)
+        yield running
+        running.stop()
         thread.join()
 
 

@@ -196,10 +196,14 @@ class Trail:
             self._put_on_disk(size)
 
     def close(self) -> None:
+        """Put everything on disk and close; closed again, do nothing: the descriptor may be another file's by then."""
+        if self._descriptor < 0:
+            return
         try:
             self.sync()
         finally:
             os.close(self._descriptor)
+            self._descriptor = -1
 
     def _write(self, lines: bytes) -> None:
         try:

@@ -14,14 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
-
-import jwt
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from strongroom.domain.strict_json import parse_object
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    PublicKey: TypeAlias = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
 MAX_KEYS: Final = 100
 MIN_RSA_BITS: Final = 2_048
@@ -43,8 +45,6 @@ ALGORITHMS: Final[Mapping[str, tuple[str, str | None]]] = {
 """Each algorithm that a token may be signed with, and the type and curve of its keys."""
 
 _SECRET_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-
-PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
 
 class KeySetFault(ValueError):
@@ -105,6 +105,12 @@ def parse_key_set(data: bytes) -> KeySet:
 
 
 def _read_key(jwk: dict[str, Any]) -> VerificationKey | None:
+    # Loaded by the first key of all: this takes as long as a third of the server, and most never see a token.
+    import jwt  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415
+
     algorithms = frozenset(name for name in ALGORITHMS if _fits(jwk, name))
     key_id = jwk.get("kid")
     if not algorithms or not isinstance(key_id, str | None):

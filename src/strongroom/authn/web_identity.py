@@ -33,8 +33,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import jwt
-
 from strongroom.authn.json_web_keys import ALGORITHMS, KeySet
 from strongroom.domain.strict_json import parse_object
 from strongroom.errors import ExpiredIdentityToken, InvalidIdentityToken
@@ -251,6 +249,9 @@ def _issuer(claims: dict[str, Any]) -> str:
 
 
 def _require_signature(token: str, header: dict[str, Any], keys: KeySet) -> None:
+
+    import jwt  # noqa: PLC0415 - takes as long to load as a third of the server, and most never see a token
+
     algorithm = header["alg"]
     key = keys.find(header.get("kid"), algorithm)
     if key is None:

@@ -1,52 +1,48 @@
-"""The `strongroom` command: one file per group of commands."""
+"""The `strongroom` command: one file per group of commands.
+
+Only the file of the command that is called is imported: importing all of them takes longer than most commands do.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
-from rich.console import Console
 
 from strongroom import __version__
-from strongroom.audit.trail import TrailError
-from strongroom.cli import (
-    access_keys,
-    accounts,
-    alarms,
-    audit,
-    config,
-    credential_process,
-    doctor,
-    iam,
-    kms_keys,
-    policy,
-    secrets,
-    serve,
-)
 from strongroom.errors import OperatorError
-from strongroom.storage.base import StorageError
 
-app = typer.Typer(
-    name="strongroom",
-    help="AWS Secrets Manager on your own machines.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("serve")(serve.serve)
-app.command("credential-process")(credential_process.credential_process)
-app.command("doctor")(doctor.doctor)
-app.add_typer(config.app, name="config")
-app.add_typer(access_keys.app, name="access-keys")
-app.add_typer(accounts.app, name="accounts")
-app.add_typer(iam.app, name="iam")
-app.add_typer(policy.app, name="policy")
-app.add_typer(secrets.app, name="secrets")
-app.add_typer(kms_keys.app, name="kms-keys")
-app.add_typer(alarms.app, name="alarms")
-app.add_typer(audit.app, name="audit")
+_COMMANDS: Final = ("serve", "credential-process", "doctor")
+"""Each is the function of its name in the module of its name."""
+
+_GROUPS: Final = ("config", "access-keys", "accounts", "iam", "policy", "secrets", "kms-keys", "alarms", "audit")
+"""Each is the `app` of the module of its name."""
+
+
+def command_line(called: str | None = None) -> typer.Typer:
+    """Return the whole command line, or that of one command alone."""
+    whole = typer.Typer(
+        name="strongroom",
+        help="AWS Secrets Manager on your own machines.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    whole.callback()(_root)
+    for name in (*_COMMANDS, *_GROUPS) if called is None else (called,):
+        module = importlib.import_module(f"strongroom.cli.{_identifier(name)}")
+        if name in _GROUPS:
+            whole.add_typer(module.app, name=name)
+        else:
+            whole.command(name)(getattr(module, _identifier(name)))
+    return whole
+
+
+def _identifier(name: str) -> str:
+    return name.replace("-", "_")
 
 
 def _show_version(wanted: bool) -> None:
@@ -55,7 +51,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
@@ -67,8 +62,12 @@ def _root(
 
 def main() -> None:
     """Run the command line; an operator's error is three lines and status 1, never a traceback."""
+    from strongroom.audit.trail import TrailError  # noqa: PLC0415 - as late as the command itself
+    from strongroom.storage.base import StorageError  # noqa: PLC0415
+
+    called = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] in (*_COMMANDS, *_GROUPS) else None
     try:
-        app()
+        command_line(called)()
     except OperatorError as error:
         _explain(error)
     except (StorageError, TrailError) as error:
@@ -77,12 +76,7 @@ def main() -> None:
 
 
 def _explain(error: OperatorError) -> NoReturn:
-    console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
-    console.print(f"[bold red]error:[/] {_plain(error.what)}")
-    console.print(f"  [bold]why:[/]  {_plain(error.why)}")
-    console.print(f"  [bold]next:[/] {_plain(error.next_step)}")
+    typer.echo(f"{typer.style('error:', fg='red', bold=True)} {error.what}", err=True)
+    typer.echo(f"  {typer.style('why:', bold=True)}  {error.why}", err=True)
+    typer.echo(f"  {typer.style('next:', bold=True)} {error.next_step}", err=True)
     sys.exit(1)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from strongroom import __version__
-from strongroom.app import prepare
 from strongroom.cli.options import ConfigFile, Database, DataDir, configuration
 from strongroom.config import Config
+from strongroom.first_start import prepare
 from strongroom.listeners import metrics_token, require_safe_listener
 from strongroom.logs import configure_logging
-from strongroom.processes import bind, require_certificate
+from strongroom.processes import bind, tls_context
 from strongroom.processes import serve as run_server
 
 
@@ -59,7 +58,7 @@ def _run(config: Config) -> None:
     configure_logging(config.log_level)
     require_safe_listener(config)
     metrics_token(config)
-    require_certificate(config)
+    tls_context(config)
     listeners = bind(config)
     is_first = prepare(config)
     endpoint = _endpoint(config, listeners[0].getsockname()[1])
@@ -73,20 +72,20 @@ def _endpoint(config: Config, port: int) -> str:
 
 
 def _announce(config: Config, endpoint: str, *, is_first: bool) -> None:
-    console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
-    console.print(f"[bold]Strongroom {__version__}[/] answers at [bold]{endpoint}[/]")
-    console.print(f"  data directory: {escape(str(config.data_dir))}")
+    bold = partial(typer.style, bold=True)
+    typer.echo(f"{bold(f'Strongroom {__version__}')} answers at {bold(endpoint)}", err=True)
+    typer.echo(f"  data directory: {config.data_dir}", err=True)
     if is_first:
-        console.print("  first start: made the database, the root key and the root access key")
-        console.print(
-            f"  [bold yellow]back up {escape(str(config.root_key_path))}[/]; without it no secret can be read"
-        )
-    console.print("\nPoint AWS clients here:\n")
+        back_up = bold(f"back up {config.root_key_path}", fg="yellow")
+        typer.echo("  first start: made the database, the root key and the root access key", err=True)
+        typer.echo(f"  {back_up}; without it no secret can be read", err=True)
+    typer.echo("\nPoint AWS clients here:\n", err=True)
     if config.credentials_path.exists():
-        console.print(f"  export AWS_SHARED_CREDENTIALS_FILE={escape(str(config.credentials_path))}")
+        typer.echo(f"  export AWS_SHARED_CREDENTIALS_FILE={config.credentials_path}", err=True)
     else:
-        console.print("  # with an access key of this deployment: strongroom access-keys create makes another")
-    console.print(f"  export AWS_ENDPOINT_URL_SECRETS_MANAGER={endpoint}")
-    console.print(f"  export AWS_ENDPOINT_URL_STS={endpoint} AWS_ENDPOINT_URL_IAM={endpoint}")
-    console.print(f"  export AWS_ENDPOINT_URL_CLOUDTRAIL={endpoint}")
-    console.print(f"  export AWS_REGION={config.region} AWS_DEFAULT_REGION={config.region}\n")
+        hint = "  # with an access key of this deployment: strongroom access-keys create makes another"
+        typer.echo(hint, err=True)
+    typer.echo(f"  export AWS_ENDPOINT_URL_SECRETS_MANAGER={endpoint}", err=True)
+    typer.echo(f"  export AWS_ENDPOINT_URL_STS={endpoint} AWS_ENDPOINT_URL_IAM={endpoint}", err=True)
+    typer.echo(f"  export AWS_ENDPOINT_URL_CLOUDTRAIL={endpoint}", err=True)
+    typer.echo(f"  export AWS_REGION={config.region} AWS_DEFAULT_REGION={config.region}\n", err=True)

@@ -29,7 +29,7 @@ from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.secret import Secret, Version
 from strongroom.domain.trail_event import EventPlace, EventQuery, Reader, TrailEvent, TrailPosition
 from strongroom.metrics import Metrics
-from strongroom.recall import Mark
+from strongroom.recall import Mark, Subject
 from strongroom.storage.records import (
     AccessKeyRow,
     Census,
@@ -332,6 +332,10 @@ class Storage(Protocol):
 
     def mark(self, given: Given | None = None) -> Mark | None:
         """Return the mark of what is committed now, or of what was when `given` was read; None if it is not known."""
+        ...
+
+    def changed(self, old: Mark, new: Mark) -> frozenset[Subject] | None:
+        """Return the secrets that changed between two marks, as `Recall` knows them; None if it may be anything."""
         ...
 
     def read(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:

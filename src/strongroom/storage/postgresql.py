@@ -26,7 +26,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
-from strongroom.recall import Mark
+from strongroom.recall import Mark, Subject
 from strongroom.storage.base import Given, Journal, NotBroughtError, StorageError, Transaction, WriteRequiredError
 from strongroom.storage.listing import Run
 from strongroom.storage.migrate import VERSION_TABLE, complete, dialect_text, pending
@@ -98,6 +98,9 @@ class PostgresqlStorage:
     def mark(self, given: Given | None = None) -> Mark | None:
         rows = None if given is None else given.get(MARK)
         return str(rows[0][0]) if rows else None
+
+    def changed(self, old: Mark, new: Mark) -> frozenset[Subject] | None:  # noqa: ARG002 - it is not known
+        return None
 
     def read(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:
         if given is not None:

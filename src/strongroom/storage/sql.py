@@ -21,6 +21,7 @@ from typing import Any, Final
 
 _HEADER: Final = re.compile(r"^-- ([a-z_ ]+) --$", re.MULTILINE)
 _PARAMETER: Final = re.compile(r"(?<!:):([a-z_]+)")
+_CHANGED: Final = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM) ([a-z_]+)")
 _DIALECT_FILES: Final = {"postgresql.sql"}
 _FRAGMENT: Final = "fragment "
 _FOR_UPDATE: Final = " for update"
@@ -33,6 +34,8 @@ class Query:
     name: str
     text: str
     bind: Callable[[Mapping[str, Any]], Any]
+    changes: str | None = None
+    """The table whose rows it changes; None for a query that only reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,11 @@ def _parse(text: str) -> dict[str, str]:
 
 
 def _query(name: str, text: str, dialect: str) -> Query:
+    changed = _CHANGED.search(text)
+    table = None if changed is None else changed[1]
     if dialect == "postgresql":
-        return Query(name, _PARAMETER.sub(r"%(\1)s", text), lambda params: params)
-    return Query(name, _PARAMETER.sub("?", text), _binder(_PARAMETER.findall(text)))
+        return Query(name, _PARAMETER.sub(r"%(\1)s", text), lambda params: params, table)
+    return Query(name, _PARAMETER.sub("?", text), _binder(_PARAMETER.findall(text)), table)
 
 
 def _binder(names: list[str]) -> Callable[[Mapping[str, Any]], Any]:

@@ -29,7 +29,7 @@ import apsw
 
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
-from strongroom.recall import Mark
+from strongroom.recall import Mark, Subject
 from strongroom.storage.base import (
     Given,
     Journal,
@@ -39,8 +39,10 @@ from strongroom.storage.base import (
     WriteRequiredError,
 )
 from strongroom.storage.migrate import VERSION_TABLE, complete, pending
+from strongroom.storage.reach import Reach
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import Query, load
+from strongroom.storage.sqlite_changes import ChangeRing, commits_of
 from strongroom.storage.sqlite_checkpoint import Checkpointer
 from strongroom.storage.sqlite_mark import CommitMark
 from strongroom.storage.transaction import Execute, SqlTransaction
@@ -97,6 +99,7 @@ class SqliteStorage:
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._mark: CommitMark | None = None
         self._has_no_mark = False
+        self._changes: ChangeRing | None = None
         self._closing = threading.Lock()
         self._closed = False
         self._writer: threading.Thread | None = None
@@ -125,6 +128,16 @@ class SqliteStorage:
                 logger.warning("The shared memory of %s cannot be mapped; every read asks the database", self._path)
                 self._has_no_mark = True
         return None if self._mark is None else self._mark.read()
+
+    def changed(self, old: Mark, new: Mark) -> frozenset[Subject] | None:
+        if self._changes is None:
+            try:
+                self._changes = ChangeRing(self._path, writes=False)
+            except (OSError, ValueError):  # nobody has written since there is such a thing
+                return None
+        assert isinstance(old, bytes)
+        assert isinstance(new, bytes)
+        return self._changes.between(old, new)
 
     def read(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:  # noqa: ARG002 - never given
         if self._closed:
@@ -178,8 +191,9 @@ class SqliteStorage:
             self._calls.put(None)
         if self._writer is not None:
             self._writer.join()
-        if self._mark is not None:
-            self._mark.close()
+        for mapped in (self._mark, self._changes):
+            if mapped is not None:
+                mapped.close()
 
     def _reader(self) -> _Reader:
         reader: _Reader | None = getattr(self._readers, "reader", None)
@@ -198,14 +212,16 @@ class SqliteStorage:
 
     def _write_batches(self, connection: apsw.Connection, checkpointer: Checkpointer) -> None:
         watched = _Watched(_executor(connection.cursor()), _ERASING)
+        notes = _Notes(self._path)
         while (first := self._calls.get()) is not None:
             batch, last = self._gather(first)
-            for call, result, error in self._commit(connection, watched.execute, batch):
+            for call, result, error in self._commit(connection, watched, notes, batch):
                 with contextlib.suppress(Exception):  # one caller gone must not silence the others
                     call.future.set_result(result) if error is None else call.future.set_exception(error)
             checkpointer.after_commit(erases=watched.ran())
             if last:
                 break
+        notes.close()
         connection.close()
         checkpointer.stop()
 
@@ -223,17 +239,18 @@ class SqliteStorage:
         return batch, False
 
     def _commit(
-        self, connection: apsw.Connection, execute: Execute, batch: list[_Call]
+        self, connection: apsw.Connection, watched: _Watched, notes: _Notes, batch: list[_Call]
     ) -> list[tuple[_Call, Any, BaseException | None]]:
         outcomes: list[tuple[_Call, Any, BaseException | None]] = []
         entries: list[bytes] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
             for call in batch:
-                tx = SqlTransaction(execute, self._queries, writable=True)
+                tx = SqlTransaction(watched.execute, self._queries, writable=True)
                 outcomes.append((call, *_in_savepoint(connection, call.work, tx)))
                 entries += tx.entries
             self._record(entries, durable=True)
+            notes.write(watched.reach.taken())
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody's change is on disk
             with contextlib.suppress(apsw.Error):  # SQLite may have undone it by itself
@@ -247,9 +264,10 @@ class SqliteStorage:
 
 
 class _Watched:
-    """Runs statements and remembers whether certain ones were among them."""
+    """Runs statements and remembers whether certain ones were among them, and what they changed."""
 
     def __init__(self, execute: Execute, watched: frozenset[str]) -> None:
+        self.reach = Reach()
         self._execute = execute
         self._watched = watched
         self._ran = False
@@ -257,12 +275,39 @@ class _Watched:
     def execute(self, query: Query, params: Params) -> list[Row]:
         if query.name in self._watched:
             self._ran = True
+        self.reach.add(query.changes, params)
         return self._execute(query, params)
 
     def ran(self) -> bool:
         """Tell whether one ran since this was last asked."""
         ran, self._ran = self._ran, False
         return ran
+
+
+class _Notes:
+    """The writer's side of the ring of changes. Without one readers take every commit for a change of anything."""
+
+    def __init__(self, path: Path) -> None:
+        self._mark: CommitMark | None = None
+        self._ring: ChangeRing | None = None
+        try:
+            self._mark = CommitMark(path)
+            self._ring = ChangeRing(path, writes=True)
+        except (OSError, ValueError):
+            logger.warning("Beside %s no shared memory can be written; reads recall nothing after a commit", path)
+
+    def write(self, arns: frozenset[str] | None) -> None:
+        """Note what the commit under way changes. Called with the write lock, so that no other has its number."""
+        if self._mark is None or self._ring is None:
+            return
+        mark = self._mark.read()
+        if mark is not None:
+            self._ring.note(commits_of(mark) + 1, arns)
+
+    def close(self) -> None:
+        for mapped in (self._mark, self._ring):
+            if mapped is not None:
+                mapped.close()
 
 
 def _in_savepoint(

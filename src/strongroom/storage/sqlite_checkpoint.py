@@ -89,7 +89,8 @@ class Checkpointer:
                 self._catch_up(connection)
                 self._finished.clear()
                 self._only_the_rest = True
-            self._finished.wait(IDLE_SECONDS)
+            if not self._stopping.is_set():  # `stop` says so before it ends this wait, which was cleared just now
+                self._finished.wait(IDLE_SECONDS)
             self._finish(connection)
             if self._erasing:
                 self._wanted.set()

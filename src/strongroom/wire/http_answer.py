@@ -6,12 +6,10 @@ A header that holds a control byte never leaves: it would let a value pass for f
 from __future__ import annotations
 
 import string
-from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Final
 
-from strongroom.clock import SystemClock
-from strongroom.wire.exchange import Answer, Headers
+from strongroom.wire.exchange import Answer
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -41,16 +39,6 @@ def render(answer: Answer, server_lines: bytes, *, says_close: bool, is_head: bo
         b"" if is_head else body,
     )
     return b"".join(parts)
-
-
-def render_server_lines(headers: Headers) -> bytes:
-    """Return the lines of the headers that every answer of the server has.
-
-    Before the server's first second it has none; the answers of that moment are dated all the same.
-    """
-    if not headers:
-        headers = [(b"date", format_datetime(SystemClock().now(), usegmt=True).encode())]
-    return b"".join(name + b": " + value + b"\r\n" for name, value in headers)
 
 
 def _prefix(name: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """HTTP/1.1 on one connection: bytes to a whole request for the edge, and its answer back to bytes.
 
-uvicorn's server accepts the connections and tells them to stop; llhttp parses. What stands between is here,
-and strict where the parser leaves doors open:
+`http_server` accepts the connections and tells them to stop; llhttp parses. What stands between is here, and
+strict where the parser leaves doors open:
 
 * A target in absolute form (`POST http://other/`), with a fragment, or `*` is refused: the parser would
   quietly strip it down to a path.
@@ -25,22 +25,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import httptools
 
 from strongroom.wire.deadline import Deadline
 from strongroom.wire.edge import CLOSE
 from strongroom.wire.exchange import HttpRequest
-from strongroom.wire.http_answer import CONTINUE, render, render_server_lines
+from strongroom.wire.http_answer import CONTINUE, render
 from strongroom.wire.http_guard import MAX_BODY_BYTES, MAX_HEAD_BYTES, HttpRefused, body_too_large, head_too_large
 
 if TYPE_CHECKING:
-    import uvicorn
-    from uvicorn.server import ServerState
-
-    from strongroom.wire.edge import Edge
     from strongroom.wire.exchange import Answer, Headers
+    from strongroom.wire.http_server import HttpServer
 
 HEADER_TIMEOUT: Final = 20.0
 """Seconds from the first byte of a request, or from the connection, to the end of its headers."""
@@ -74,11 +71,10 @@ logger = logging.getLogger(__name__)
 
 
 class HttpProtocol(asyncio.Protocol):
-    """Give it to uvicorn as `http=HttpProtocol`, and the edge as the application."""
+    """One connection of a server."""
 
     __slots__ = (
         "_body",
-        "_connections",
         "_deadline",
         "_edge",
         "_feed",
@@ -87,14 +83,11 @@ class HttpProtocol(asyncio.Protocol):
         "_headers",
         "_ignored",
         "_is_plain",
-        "_keep_alive",
         "_keeps_alive",
         "_line",
         "_parser",
         "_refusal",
-        "_rendered",
         "_server",
-        "_server_lines",
         "_source_ip",
         "_stage",
         "_tls_version",
@@ -104,25 +97,15 @@ class HttpProtocol(asyncio.Protocol):
         "tasks",
     )
 
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],  # noqa: ARG002 - part of what uvicorn passes
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        self._edge = cast("Edge", config.app)
-        self._server = server_state
-        self._connections = cast("set[HttpProtocol]", server_state.connections)
-        self.tasks = server_state.tasks
-        self._keep_alive: float = config.timeout_keep_alive
+    def __init__(self, server: HttpServer, loop: asyncio.AbstractEventLoop) -> None:
+        self._edge = server.edge
+        self._server = server
+        self.tasks = server.tasks
         self._parser = httptools.HttpRequestParser(self)
         self._feed = self._parser.feed_data
-        self._rendered: Headers | None = None
-        self._server_lines = b""
 
         self._stage = _HEAD
-        self._deadline = Deadline(_loop or asyncio.get_running_loop(), self._is_late)
+        self._deadline = Deadline(loop, self._is_late)
         self._unsent = sys.maxsize
         self._ignored = 0
         self._refusal: HttpRefused | None = None
@@ -138,7 +121,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
-        self._connections.add(self)
+        self._server.connections.add(self)
         address = transport.get_extra_info("peername")
         self._source_ip = str(address[0]) if isinstance(address, tuple) else ""
         channel = transport.get_extra_info("ssl_object")
@@ -147,7 +130,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._stage = _CLOSED
-        self._connections.discard(self)
+        self._server.connections.discard(self)
         self._deadline.forget()
         self._forget()
         del self._parser, self._feed, self._deadline  # they hold this connection as it holds them
@@ -179,6 +162,10 @@ class HttpProtocol(asyncio.Protocol):
             self._transport.abort()
         else:
             self._close()
+
+    def abandon(self) -> None:
+        """Let a connection go whatever is due to it."""
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         before = self._stage
@@ -313,7 +300,6 @@ class HttpProtocol(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 - a caller is owed an answer
             is_last, content = True, self._render(self._edge.refused(error))
         self._transport.write(content)
-        self._server.total_requests += 1
         if is_last or not self._keeps_alive:
             self._close()
         elif self._refusal is not None:
@@ -321,13 +307,10 @@ class HttpProtocol(asyncio.Protocol):
         else:
             self._stage = _IDLE
             self._head_bytes = 0
-            self._deadline.set(self._keep_alive)
+            self._deadline.set(self._server.keep_alive)
 
     def _render(self, answer: Answer, *, says_close: bool = False, is_head: bool = False) -> bytes:
-        server_headers = self._server.default_headers  # another list, not the same one changed, every second
-        if server_headers is not self._rendered or not server_headers:
-            self._rendered, self._server_lines = server_headers, render_server_lines(server_headers)
-        return render(answer, self._server_lines, says_close=says_close, is_head=is_head)
+        return render(answer, self._server.lines, says_close=says_close, is_head=is_head)
 
     def _forget(self) -> None:
         """Let go of a request: it may hold a secret, and the connection may idle for long."""
@@ -361,7 +344,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def _close(self) -> None:
         self._stage = _CLOSED
-        self._deadline.set(self._keep_alive)
+        self._deadline.set(self._server.keep_alive)
         self._transport.close()
 
     # Time
@@ -369,7 +352,7 @@ class HttpProtocol(asyncio.Protocol):
     def _is_late(self) -> None:
         """Act on a deadline that has passed."""
         if self._stage in (_ANSWERING, _REFUSING):  # how long an answer takes is not for the connection to say
-            self._deadline.set(self._keep_alive)
+            self._deadline.set(self._server.keep_alive)
         elif self._stage == _HEAD:
             self._refuse(HttpRefused(408, "The headers of the request did not arrive in time."))
         elif self._stage == _BODY:
@@ -382,7 +365,7 @@ class HttpProtocol(asyncio.Protocol):
         unsent = self._transport.get_write_buffer_size()
         if 0 < unsent < self._unsent:
             self._unsent = unsent
-            self._deadline.set(self._keep_alive)
+            self._deadline.set(self._server.keep_alive)
         elif unsent or self._stage == _CLOSED:
             self._transport.abort()
         else:

@@ -423,7 +423,7 @@ def test_an_idle_connection_holds_nothing_of_its_last_request(server: EdgeServer
 
 @pytest.fixture(params=["uvloop", "asyncio"])
 def stopping(request: pytest.FixtureRequest, held: Held) -> Iterator[EdgeServer]:
-    with edge_server(request.param, Core(held), timeout_keep_alive=60, timeout_graceful_shutdown=PATIENCE) as one:
+    with edge_server(request.param, Core(held), keep_alive=60, grace=PATIENCE) as one:
         yield one
 
 
@@ -477,6 +477,27 @@ def test_a_connection_that_waits_for_its_answer_gets_it_when_the_server_stops(st
             assert connection.is_closed()
 
 
+def test_what_is_under_way_is_given_up_at_a_second_interrupt_and_not_at_the_first(stopping: EdgeServer, held: Held):
+    with connected(stopping.port) as waiting:
+        waiting.send(request(target=b"/held"))
+        eventually(lambda: held.futures)
+        stopping.interrupt()
+        assert waiting.is_silent(0.3)
+        stopping.interrupt()
+        assert waiting.is_closed()
+    held.let_go()
+
+
+def test_what_takes_longer_than_the_time_of_grace_is_given_up_and_logged(held: Held, caplog: pytest.LogCaptureFixture):
+    with edge_server("uvloop", Core(held), keep_alive=60, grace=0.1) as server, connected(server.port) as waiting:
+        waiting.send(request(target=b"/held"))
+        eventually(lambda: held.futures)
+        server.stop()
+        assert waiting.is_closed()
+        eventually(lambda: "Gave up 1 connections" in caplog.text)
+    held.let_go()
+
+
 def test_a_refused_connection_does_not_hold_up_the_server(monkeypatch: pytest.MonkeyPatch, stopping: EdgeServer):
     monkeypatch.setattr(http_protocol, "LINGER", 60.0)
     with connected(stopping.port) as refused:
@@ -512,8 +533,9 @@ def test_the_server_stops_while_clients_come_and_go(stopping: EdgeServer):
 @pytest.fixture(params=["uvloop", "asyncio"])
 def secure(request: pytest.FixtureRequest, held: Held, tmp_path: Path) -> Iterator[EdgeServer]:
     certificate, key = make_certificate(tmp_path)
-    files = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
-    with edge_server(request.param, Core(held), timeout_keep_alive=60, timeout_graceful_shutdown=60, **files) as one:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with edge_server(request.param, Core(held), keep_alive=60, grace=60, tls=context) as one:
         yield one
 
 

@@ -1,0 +1,55 @@
+"""How far a change reaches among what readers keep: one secret, nothing, or anything.
+
+A table that is named neither here nor there reaches anything: a new one is safe before it is thought of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+OF_A_SECRET: Final = frozenset({"secrets", "versions", "stages", "resource_policies"})
+"""Tables whose rows belong to one secret. Statements that change them name it as `arn`."""
+
+OF_NO_ANSWER: Final = frozenset(
+    {
+        "access_key_uses",
+        "alarm_notices",
+        "alarm_states",
+        "alarm_watch",
+        "jobs",
+        "planned_deletions",
+        "replicas",
+        "secret_readers",
+        "secret_terms",
+        "tombstones",
+        "trail_events",
+        "trail_heads",
+        "trail_positions",
+    }
+)
+"""Tables that nothing kept was worked out from: neither values nor who may read them depend on their rows."""
+
+
+class Reach:
+    """What the statements of one commit changed."""
+
+    def __init__(self) -> None:
+        self._arns: set[str] = set()
+        self._is_anything = False
+
+    def add(self, table: str | None, params: Mapping[str, Any]) -> None:
+        """Take a statement into account: the table it changes, None for one that changes nothing."""
+        if table is None or table in OF_NO_ANSWER:
+            return
+        arn = params.get("arn") if table in OF_A_SECRET else None
+        if arn is None:
+            self._is_anything = True
+        else:
+            self._arns.add(arn)
+
+    def taken(self) -> frozenset[str] | None:
+        """Return the secrets changed since this was last asked; None if it may be anything."""
+        arns = None if self._is_anything else frozenset(self._arns)
+        self._arns, self._is_anything = set(), False
+        return arns
