@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from strongroom.alarms.base import SinkError, members_of
 from strongroom.alarms.syslog import frame
 from strongroom.alarms.webhook import signature
-from strongroom.cli import app
+from strongroom.cli import command_line
 from strongroom.config import Config
 from strongroom.domain.alarms import AlarmState, Notice
 from strongroom.errors import OperatorError, ServiceError
@@ -180,9 +180,9 @@ def test_the_test_command_says_whom_it_does_not_trust(ours, monkeypatch: pytest.
     with web_receiver(certificate=ours.certificate) as web, mail_receiver(ours.certificate, is_tls=True) as mail:
         sinks = f"hook=webhook+https://localhost:{web.port}/x,mail={mail_url(mail.port, is_tls=True, user='')}"
         monkeypatch.setenv("STRONGROOM_ALARMS_SINKS", sinks)
-        refused = CliRunner().invoke(app, ["alarms", "test"])
+        refused = CliRunner().invoke(command_line("alarms"), ["alarms", "test"])
         monkeypatch.setenv("STRONGROOM_ALARMS_CA_FILE", str(ours.file))
-        took = CliRunner().invoke(app, ["alarms", "test"])
+        took = CliRunner().invoke(command_line("alarms"), ["alarms", "test"])
     assert (refused.exit_code, refused.output.count("its certificate is not trusted")) == (1, 2)
     assert (took.exit_code, took.output.count("took notice")) == (0, 2)
     assert (len(web.requests), len(mail.mails)) == (1, 1)

@@ -74,7 +74,7 @@ class Plant:
         parts = [Strike.WRITER, Strike.READER, Strike.PARENT] if self.workers > 1 else []
         nodes = [Strike.NODE] * 3 if len(self.nodes) > 1 else []
         databases = [Strike.BACKEND, Strike.POSTGRES] if self.postgres is not None else []
-        return [Strike.ALL] * max(2, len(parts) + len(databases)) + parts + nodes + databases
+        return [Strike.ALL] * max(2, len(parts) + len(databases)) + parts + databases + nodes
 
     def client(self, node: int | None = None) -> Client:
         """Return a client of a node, or of the next in turn."""
