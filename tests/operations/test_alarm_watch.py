@@ -176,6 +176,7 @@ def test_a_replica_that_cannot_follow_rings_until_it_is_in_sync_or_gone(deployme
     (notice,) = deployment.node.storage.read(lambda tx: tx.alarms.notices(Alarm.REPLICATION_FAILED.value, 9))
     assert notice.reason == f"Replication failed: Secret name app/db already exists in region {AWAY}."
     deployment.put(arn, 2)
+    assert look(deployment) == []  # that it is tried again is no success yet
     deployment.run_jobs()
     assert look(deployment) == []  # it goes on, and is not told again
     if end == "removed":
