@@ -102,13 +102,15 @@ class Campaign:
         threads = self._clients(rivals, struck, answered)
         for thread in threads:
             thread.start()
-        for _ in range(self.random.randrange(FEWEST_ANSWERS, self.most_answers)):
-            require(answered.acquire(timeout=STORM_SECONDS), "nothing is answered any more")
-        time.sleep(self.random.random() * LONGEST_DELAY_SECONDS)
-        self.plant.strike(strike, self.random)
-        if strike is Strike.NODE:
-            time.sleep(self.random.random() * ALONE_SECONDS)
-        struck.set()
+        try:
+            for _ in range(self.random.randrange(FEWEST_ANSWERS, self.most_answers)):
+                require(answered.acquire(timeout=STORM_SECONDS), "nothing is answered any more")
+            time.sleep(self.random.random() * LONGEST_DELAY_SECONDS)
+            self.plant.strike(strike, self.random)
+            if strike is Strike.NODE:
+                time.sleep(self.random.random() * ALONE_SECONDS)
+        finally:
+            struck.set()
         for thread in threads:
             thread.join(STORM_SECONDS)
             require(not thread.is_alive(), "a client waits for an answer that does not come")

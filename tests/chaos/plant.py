@@ -22,7 +22,7 @@ from random import Random
 from typing import Any, Final
 
 from chaos.client import Client
-from chaos.violation import require
+from chaos.violation import Violation, require
 from support.postgres import PrivatePostgres
 from support.server import REGION, Server
 from support.storages import run_sql
@@ -150,7 +150,10 @@ def _kill_parent(node: Server) -> None:
     node.process = None
     deadline = time.monotonic() + ORPHAN_SECONDS
     while left := [pid for pid in workers if _is_running(pid)]:
-        require(time.monotonic() < deadline, f"the workers {left} go on {ORPHAN_SECONDS} s after their parent")
+        if time.monotonic() > deadline:
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+            raise Violation(f"the workers {left} go on {ORPHAN_SECONDS} s after their parent")
         time.sleep(0.02)
 
 
