@@ -139,7 +139,7 @@ class Registrar:
         require(
             answer.code == wanted or was_throttled,
             f"a read with the {key.state} key {key.access_key_id} of {person.name}, whose policies are "
-            f"{sorted(person.effects)}, was answered {answer.status} {answer.code}, not {wanted or 200}",
+            f"{sorted(person.effects)}, was answered {answer.code or answer.status}, not {wanted or 200}",
         )
         if key.state is KeyState.ACTIVE:
             self.answered.append(("GetSecretValue", answer))
