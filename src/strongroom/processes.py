@@ -5,6 +5,8 @@ Rules:
 - SIGTERM and SIGINT drain: stop accepting, finish what is under way, flush, exit 0.
 - A worker that ends unasked is started again, after a pause that doubles while it keeps failing. The others
   go on meanwhile, and are started again when it is their turn.
+- Workers are forked, so that they need not load everything again and share the memory of it; the parent has one
+  thread and opens nothing but the sockets. Should it have more threads, its workers begin from nothing instead.
 - On SQLite worker 0 writes; the others hand it what writes over a socket in the data directory.
 """
 
@@ -22,6 +24,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from multiprocessing.context import ForkContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -33,6 +37,7 @@ from strongroom.app import open_node
 from strongroom.config import Config
 from strongroom.errors import OperatorError
 from strongroom.listeners import metrics_token
+from strongroom.logs import configure_logging
 from strongroom.metrics import Metrics
 from strongroom.wire.edge import Probes
 from strongroom.wire.forward import Link, Writer
@@ -221,13 +226,18 @@ class _Parent:
         self._config = config
         self._listeners = listeners
         self._main = main
-        self._context = multiprocessing.get_context("spawn")
+        self._context: ForkContext | SpawnContext = (
+            multiprocessing.get_context("fork")
+            if threading.active_count() == 1
+            else multiprocessing.get_context("spawn")
+        )
         self._stopping = threading.Event()
         self._workers = [_Worker(self._context.Event()) for _ in listeners]
 
     def run(self, on_ready: Callable[[], None]) -> None:
         for number in _SIGNALS:
             signal.signal(number, lambda *_: self._stopping.set())
+        _settle_memory()
         announced = hopeless = False
         while not (hopeless or self._stopping.is_set()):
             self._start_due()
@@ -243,15 +253,24 @@ class _Parent:
             now = time.monotonic()
             if worker.due_at is not None and worker.due_at <= now:
                 worker.started_at, worker.due_at = now, None
-                worker.process = self._process(number, worker)
-                worker.process.start()
+                worker.process = self._started(number, worker)
 
-    def _process(self, number: int, worker: _Worker) -> BaseProcess:
-        return self._context.Process(
-            target=self._main,
-            args=(self._config, self._listeners[number], number, worker.ready, os.getpid()),
+    def _started(self, number: int, worker: _Worker) -> BaseProcess:
+        listener, target = self._listeners[number], self._main
+        if isinstance(self._context, ForkContext):
+            target = partial(_forked, target, [other for other in self._listeners if other is not listener])
+        process = self._context.Process(
+            target=target,
+            args=(self._config, listener, number, worker.ready, os.getpid()),
             name=f"strongroom-worker-{number}",
         )
+        # Until it has taken its signals into its own hands, none may run what the parent does upon it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        return process
 
     def _note_ends(self) -> bool:
         """Plan the restart of workers that ended; tell whether one cannot work at all, and has said why."""
@@ -281,10 +300,18 @@ class _Parent:
             sys.exit(1)
 
 
-def _worker_main(config: Config, listener: socket.socket, worker: int, ready: Event, parent: int) -> None:
-    from strongroom.logs import configure_logging  # noqa: PLC0415 - a spawned process starts from nothing
+def _forked(main: WorkerMain, others: Sequence[socket.socket], *arguments: Any) -> None:
+    """Begin a worker that has all that its parent had: let go of what is not its own."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    for other in others:
+        other.close()  # or the kernel would go on sending clients to a worker that is gone
+    main(*arguments)
 
-    configure_logging(config.log_level)
+
+def _worker_main(config: Config, listener: socket.socket, worker: int, ready: Event, parent: int) -> None:
+    configure_logging(config.log_level)  # one that begins from nothing has none yet
     _end_with_parent(parent)
     try:
         run_worker(config, listener, worker, ready.set)
