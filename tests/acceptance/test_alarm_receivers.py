@@ -162,18 +162,12 @@ def test_a_syslog_receiver_that_is_not_trusted_gets_nothing(ours, strangers, tmp
         assert receive().endswith(frame(NOTICE, NOW)), "the first that it got is what it could be told"
 
 
-def test_who_is_not_there_is_named_with_what_the_system_says(tmp_path):
+def test_who_is_not_there_is_told_in_the_words_of_the_system(tmp_path):
     with web_receiver() as web:
-        closed = web.port
-    for url in (
-        f"webhook+http://127.0.0.1:{closed}/",
-        f"smtp://127.0.0.1:{closed}?to=a@b",
-        f"syslog+tcp://127.0.0.1:{closed}",
-    ):
-        assert refusal(url).endswith(
-            f"127.0.0.1:{closed}: Connection refused"
-        ) or "signed: Connection refused" in refusal(url)
-    assert refusal(f"syslog+unix://{tmp_path / 'none'}").endswith("No such file or directory")
+        place = f"127.0.0.1:{web.port}"
+    for url in (f"webhook+http://{place}/", f"smtp://{place}?to=a@example.com", f"syslog+tcp://{place}"):
+        assert refusal(url).endswith(": Connection refused")
+    assert refusal(f"syslog+unix://{tmp_path / 'none'}").endswith(": No such file or directory")
 
 
 def test_the_test_command_says_whom_it_does_not_trust(ours, monkeypatch: pytest.MonkeyPatch):
