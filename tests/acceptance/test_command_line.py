@@ -202,7 +202,7 @@ def test_a_data_directory_too_long_for_the_workers_socket_is_refused(tmp_path: P
 
 def workers_of(server: Server) -> list[int]:
     assert server.process is not None
-    command = ["pgrep", "-f", "-P", str(server.process.pid), "spawn_main"]
+    command = ["pgrep", "-P", str(server.process.pid)]
     return [int(pid) for pid in subprocess.run(command, check=False, capture_output=True, text=True).stdout.split()]
 
 

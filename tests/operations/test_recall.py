@@ -308,7 +308,7 @@ def test_without_sqlites_shared_memory_every_read_asks_the_database(tmp_path, mo
     def refuse(*_: object) -> None:
         raise OSError(1, "Operation not permitted")
 
-    monkeypatch.setattr(sqlite_module, "CommitMark", refuse)
+    monkeypatch.setattr(sqlite_module.CommitMark, "of", refuse)
     config = config_for("sqlite", tmp_path, root_access_key_id=KEY[0], root_secret_access_key=KEY[1])
     with deployed(config) as deployment:
         deployment.create("app/db", "one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -36,8 +37,9 @@ REACHES_ANYTHING = {
 }
 
 
-def mark_of(commits: int) -> bytes:
-    return b"\0" * 8 + commits.to_bytes(4, "little") + b"\0" * 36
+def mark_of(commits: int, life: int = 0) -> bytes:
+    """Return a mark as SQLite has it after that many commits; its checksum depends on everything before."""
+    return b"\0" * 8 + commits.to_bytes(4, sys.byteorder) + b"\0" * 28 + (commits * 7 + life).to_bytes(8, "little")
 
 
 @pytest.fixture
@@ -81,34 +83,40 @@ def test_every_statement_that_writes_is_known_to_write():
 
 def test_between_two_marks_are_the_secrets_of_all_commits_between_them(ring):
     for commit, arns in enumerate([["a"], [], ["b", "c"], ["d"]], start=7):
-        ring.note(commit, arns)
+        ring.note(mark_of(commit - 1), arns)
     assert ring.between(mark_of(6), mark_of(9)) == {subject_of("a"), subject_of("b"), subject_of("c")}
     assert ring.between(mark_of(9), mark_of(10)) == {subject_of("d")}
-    assert ring.between(mark_of(10), mark_of(10)) == frozenset()
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(6, 8), (7, 9), (9, 8), (0, 8), (8, 8 + SLOTS)],
-    ids=["one before is missing", "one after is missing", "the counter began anew", "too far", "overwritten"],
+    [(6, 8), (7, 9), (9, 8), (8, 8), (0, 8), (8, 8 + SLOTS)],
+    ids=[
+        "one before is missing",
+        "one after is missing",
+        "began anew",
+        "no commit but another mark",
+        "too far",
+        "lost",
+    ],
 )
 def test_where_a_commit_has_no_note_anything_may_have_changed(ring, old, new):
-    ring.note(8, ["a"])
+    ring.note(mark_of(7), ["a"])
     assert ring.between(mark_of(7), mark_of(8)) == {subject_of("a")}
     assert ring.between(mark_of(old), mark_of(new)) is None
 
 
 def test_a_commit_of_anything_and_one_of_too_many_secrets_may_have_changed_anything(ring):
     for arns in (None, [str(number) for number in range(MAX_SECRETS + 1)]):
-        ring.note(3, arns)
+        ring.note(mark_of(2), arns)
         assert ring.between(mark_of(2), mark_of(3)) is None
-    ring.note(3, [str(number) for number in range(MAX_SECRETS)])
+    ring.note(mark_of(2), [str(number) for number in range(MAX_SECRETS)])
     assert len(ring.between(mark_of(2), mark_of(3))) == MAX_SECRETS
 
 
 def test_a_reader_that_is_half_the_ring_behind_is_not_told_what_is_being_overwritten(ring):
     for commit in range(1, SLOTS + 1):
-        ring.note(commit, [str(commit)])
+        ring.note(mark_of(commit - 1), [str(commit)])
     assert ring.between(mark_of(SLOTS - SLOTS // 2), mark_of(SLOTS)) is not None
     assert ring.between(mark_of(SLOTS - SLOTS // 2 - 1), mark_of(SLOTS)) is None
 
@@ -117,10 +125,19 @@ def test_a_reader_that_is_half_the_ring_behind_is_not_told_what_is_being_overwri
 def test_a_secret_that_changed_is_always_told(tmp_path_factory, commits, start):
     with closing(ChangeRing(tmp_path_factory.mktemp("ring") / "database", writes=True)) as one:
         for number, arns in enumerate(commits, start=1):
-            one.note(number, arns)
+            one.note(mark_of(number - 1), arns)
         begin = min(start, len(commits))
         told = one.between(mark_of(begin), mark_of(len(commits)))
-    assert told == {subject_of(arn) for arns in commits[begin:] for arn in arns}
+    if begin < len(commits):
+        assert told == {subject_of(arn) for arns in commits[begin:] for arn in arns}
+
+
+def test_a_counter_that_began_anew_and_came_as_far_again_is_found_out(ring):
+    for life in (1, 2):
+        for commit in range(1, 9):
+            ring.note(mark_of(commit - 1, life), ["a"])
+    assert ring.between(mark_of(5, 2), mark_of(8, 2)) == {subject_of("a")}
+    assert ring.between(mark_of(5, 1), mark_of(8, 2)) is None
 
 
 # The storage
@@ -185,13 +202,16 @@ def test_a_call_that_fails_and_a_commit_that_fails_tell_no_less(sqlite):
     told = sqlite.changed(old, sqlite.mark())
     assert told is not None
     assert subject_of(other.arn) in told
-    assert sqlite.changed(old, old) == frozenset()
 
 
-def test_a_log_that_begins_anew_changes_nothing(sqlite, sqlite_url):
+def test_a_log_that_began_anew_may_have_changed_anything_and_then_no_more(sqlite, sqlite_url):
     one = add(sqlite, "first")
     old = sqlite.mark()
     with closing(apsw.Connection(str(sqlite_path(sqlite_url)))) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert sqlite.changed(old, sqlite.mark()) is None
     change(sqlite, one, "in a new log")
-    assert sqlite.changed(old, sqlite.mark()) == {subject_of(one.arn)}
+    assert sqlite.changed(old, sqlite.mark()) is None
+    later = sqlite.mark()
+    change(sqlite, one, "again")
+    assert sqlite.changed(later, sqlite.mark()) == {subject_of(one.arn)}

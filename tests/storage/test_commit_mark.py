@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import closing
 
 import apsw
@@ -38,16 +40,47 @@ def test_a_commit_of_another_connection_and_a_rewound_log_change_it_too(sqlite, 
 
 
 def test_while_the_two_copies_differ_there_is_no_mark(sqlite, sqlite_url, monkeypatch):
-    mark = CommitMark(sqlite_path(sqlite_url))
+    mark = CommitMark.of(sqlite_path(sqlite_url))
     try:
         monkeypatch.setattr(mark, "_memory", b"\1" * 48 + b"\2" * 48)
         assert mark.read() is None
     finally:
         monkeypatch.undo()
-        mark.close()
+        mark.release()
 
 
 def test_two_storages_of_one_file_have_one_mark(sqlite, sqlite_url):
     with closing(open_database(sqlite_url)) as other:
         commit(other, 5)
         assert other.mark() == sqlite.mark()
+
+
+TAKES_IT_FOR_UNUSED = """
+import fcntl, sys
+with open(sys.argv[1] + "-shm", "r+b") as shared:
+    fcntl.lockf(shared, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)  # the lock that SQLite asks before it begins anew
+"""
+
+
+def is_taken_for_unused(database_url):
+    command = [sys.executable, "-c", TAKES_IT_FOR_UNUSED, str(sqlite_path(database_url))]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def test_no_other_process_takes_a_database_for_unused_while_a_storage_of_it_is_open(sqlite_url):
+    with closing(open_database(sqlite_url)) as first:  # as a server's start makes one and closes it again
+        commit(first, 1)
+        first.read(lambda tx: tx.list_accounts())
+        first.mark()
+    with closing(open_database(sqlite_url)) as second:
+        assert not is_taken_for_unused(sqlite_url)
+        second.mark()
+        with closing(open_database(sqlite_url)) as third:
+            third.mark()
+            third.read(lambda tx: tx.list_accounts())
+            commit(third, 2)
+            commit(second, 3)
+        assert not is_taken_for_unused(sqlite_url)
+        commit(second, 4)
+        assert not is_taken_for_unused(sqlite_url)
+    assert not sqlite_path(sqlite_url).with_suffix(".db-shm").exists(), "the last one out"

@@ -42,7 +42,7 @@ from strongroom.storage.migrate import VERSION_TABLE, complete, pending
 from strongroom.storage.reach import Reach
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import Query, load
-from strongroom.storage.sqlite_changes import ChangeRing, commits_of
+from strongroom.storage.sqlite_changes import ChangeNotes, ChangeRing
 from strongroom.storage.sqlite_checkpoint import Checkpointer
 from strongroom.storage.sqlite_mark import CommitMark
 from strongroom.storage.transaction import Execute, SqlTransaction
@@ -95,20 +95,23 @@ class SqliteStorage:
         self._metrics = Metrics()
         self._queries = load("sqlite")
         self._readers = threading.local()
+        self._open_readers: list[_Reader] = []
         self._journal: Journal | None = None
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._mark: CommitMark | None = None
         self._has_no_mark = False
         self._changes: ChangeRing | None = None
+        self._notes: ChangeNotes | None = None
         self._closing = threading.Lock()
         self._closed = False
         self._writer: threading.Thread | None = None
         if writes:
             connection = _open(path)
             _migrate(connection)
+            self._notes = ChangeNotes(path)
             checkpointer = Checkpointer(connection, lambda: _open(path), busy_timeout_ms=BUSY_TIMEOUT_MS)
             self._writer = threading.Thread(
-                target=self._write_batches, args=(connection, checkpointer), name="sqlite-writer"
+                target=self._write_batches, args=(connection, checkpointer, self._notes), name="sqlite-writer"
             )
             self._writer.start()
 
@@ -123,7 +126,7 @@ class SqliteStorage:
         if self._mark is None and not self._has_no_mark:
             self._reader()  # while it is open SQLite keeps the shared memory
             try:
-                self._mark = CommitMark(self._path)
+                self._mark = CommitMark.of(self._path)
             except (OSError, ValueError):
                 logger.warning("The shared memory of %s cannot be mapped; every read asks the database", self._path)
                 self._has_no_mark = True
@@ -191,9 +194,17 @@ class SqliteStorage:
             self._calls.put(None)
         if self._writer is not None:
             self._writer.join()
-        for mapped in (self._mark, self._changes):
-            if mapped is not None:
-                mapped.close()
+        try:
+            for reader in self._open_readers:
+                reader.connection.close()
+        except apsw.ThreadingViolationError:  # it is still being used; then the marks have to stay open too
+            return
+        if self._mark is not None:
+            self._mark.release()
+        if self._changes is not None:
+            self._changes.close()
+        if self._notes is not None:
+            self._notes.close()
 
     def _reader(self) -> _Reader:
         reader: _Reader | None = getattr(self._readers, "reader", None)
@@ -202,6 +213,7 @@ class SqliteStorage:
             connection.pragma("query_only", True)  # noqa: FBT003
             cursor = connection.cursor()
             reader = self._readers.reader = _Reader(connection, cursor, _executor(cursor))
+            self._open_readers.append(reader)
         return reader
 
     def _record(self, entries: Sequence[bytes], *, durable: bool) -> None:
@@ -210,9 +222,8 @@ class SqliteStorage:
                 raise StorageError("no journal is attached")
             self._journal(entries, durable)
 
-    def _write_batches(self, connection: apsw.Connection, checkpointer: Checkpointer) -> None:
+    def _write_batches(self, connection: apsw.Connection, checkpointer: Checkpointer, notes: ChangeNotes) -> None:
         watched = _Watched(_executor(connection.cursor()), _ERASING)
-        notes = _Notes(self._path)
         while (first := self._calls.get()) is not None:
             batch, last = self._gather(first)
             for call, result, error in self._commit(connection, watched, notes, batch):
@@ -221,7 +232,6 @@ class SqliteStorage:
             checkpointer.after_commit(erases=watched.ran())
             if last:
                 break
-        notes.close()
         connection.close()
         checkpointer.stop()
 
@@ -239,7 +249,7 @@ class SqliteStorage:
         return batch, False
 
     def _commit(
-        self, connection: apsw.Connection, watched: _Watched, notes: _Notes, batch: list[_Call]
+        self, connection: apsw.Connection, watched: _Watched, notes: ChangeNotes, batch: list[_Call]
     ) -> list[tuple[_Call, Any, BaseException | None]]:
         outcomes: list[tuple[_Call, Any, BaseException | None]] = []
         entries: list[bytes] = []
@@ -282,32 +292,6 @@ class _Watched:
         """Tell whether one ran since this was last asked."""
         ran, self._ran = self._ran, False
         return ran
-
-
-class _Notes:
-    """The writer's side of the ring of changes. Without one readers take every commit for a change of anything."""
-
-    def __init__(self, path: Path) -> None:
-        self._mark: CommitMark | None = None
-        self._ring: ChangeRing | None = None
-        try:
-            self._mark = CommitMark(path)
-            self._ring = ChangeRing(path, writes=True)
-        except (OSError, ValueError):
-            logger.warning("Beside %s no shared memory can be written; reads recall nothing after a commit", path)
-
-    def write(self, arns: frozenset[str] | None) -> None:
-        """Note what the commit under way changes. Called with the write lock, so that no other has its number."""
-        if self._mark is None or self._ring is None:
-            return
-        mark = self._mark.read()
-        if mark is not None:
-            self._ring.note(commits_of(mark) + 1, arns)
-
-    def close(self) -> None:
-        for mapped in (self._mark, self._ring):
-            if mapped is not None:
-                mapped.close()
 
 
 def _in_savepoint(
