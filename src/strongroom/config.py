@@ -117,6 +117,9 @@ class Config:
     alarms_signing_key: str | None = _setting(
         None, "Key that webhooks are signed with, 16 characters or more.", secret=True
     )
+    alarms_ca_file: Path | None = _setting(
+        None, "PEM file of authorities, besides the system's, that receivers' certificates may name."
+    )
     alarms_off: tuple[str, ...] = _setting((), "Names of alarms that never ring, separated by commas.")
     alarms_denied_calls: int = _setting(20, "Denied calls of one caller within alarms_denied_minutes that ring.")
     alarms_denied_minutes: int = _setting(5, "Minutes within which denied calls of one caller are counted.")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from strongroom.alarms.base import Sender, Sink
+from strongroom.alarms.base import Sender, Sink, SinkError
 from strongroom.alarms.destinations import parse_sinks
+from strongroom.alarms.trust import Trust
 from strongroom.clock import Clock
 from strongroom.config import MIN_SECRET_LENGTH, Config, unusable
 from strongroom.domain.alarms import Alarm, Thresholds
@@ -97,13 +98,23 @@ def sinks_of(config: Config) -> dict[str, Sink]:
     if key is not None and len(key) < MIN_SECRET_LENGTH:
         raise unusable("alarms_signing_key", f"at least {MIN_SECRET_LENGTH} characters")
     try:
-        return parse_sinks(config.alarms_sinks, Sender(config.account_id, config.region), key)
+        return parse_sinks(config.alarms_sinks, Sender(config.account_id, config.region), key, _trust_of(config))
     except ValueError as error:
         raise OperatorError(
             "The setting alarms_sinks names a receiver that cannot be used.",
             why=str(error),
             next_step="its forms are in docs/alarms.md",
         ) from error
+
+
+def _trust_of(config: Config) -> Trust:
+    trust = Trust(config.alarms_ca_file)
+    if trust.ca_file is not None:
+        try:
+            trust.context()
+        except SinkError as error:
+            raise unusable("alarms_ca_file", str(error)) from error
+    return trust
 
 
 def _rules_of_thresholds(config: Config) -> Iterator[tuple[Any, str, str]]:

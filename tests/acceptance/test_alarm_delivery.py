@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from support.receivers import datagrams, mail_receiver, web_receiver
+from support.receivers import mail_receiver, syslog_receiver, web_receiver
 from support.server import Server, running, strongroom
 from support.storages import run_sql
 
@@ -74,12 +74,12 @@ def test_every_receiver_is_told_of_a_read_of_a_secret_pending_deletion(started, 
     told = tmp_path / "told.json"
     script = tmp_path / "page.py"
     script.write_text(f"import sys; open({str(told)!r}, 'w').write(sys.stdin.read())")
-    with web_receiver() as web, mail_receiver() as mail, datagrams() as (port, receive):
+    with web_receiver() as web, mail_receiver() as mail, syslog_receiver("udp", tmp_path) as (log, receive):
         settings = sinks(
             f"hook=webhook+http://127.0.0.1:{web.port}/hook?team=1",
             f"bus=eventbridge+http://127.0.0.1:{web.port}/bus",
             f"mail=smtp://127.0.0.1:{mail.port}?from=strongroom@example.com&to=ops@example.com&to=sec@example.com",
-            f"log=syslog+udp://127.0.0.1:{port}",
+            f"log={log}",
             f"page=command:{shlex.join([sys.executable, str(script)])}",
         )
         with started(**settings) as server:

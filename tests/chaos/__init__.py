@@ -4,8 +4,10 @@
 
 - calls: the calls a client makes, and what a secret must be after each (pure)
 - owner: a client that makes them, and remembers what it was told
+- people, registrar: what users may do (pure), and a client that gives them access, takes it away, and tries it
 - rivals: clients that put values into the same secrets, and what the last one must be
-- plant: the server, its database, and the ways to kill them
+- observer: looks at a secret, and at its replicas
+- plant: the nodes, their database, and the ways to kill them
 - records: what the rows and the trail must agree with
 - campaign: rounds on one data directory, one after the other
 """

@@ -4,6 +4,7 @@ Rules:
 - What was acknowledged has happened. What got no answer, or a 5xx, may have happened or not, whole either way.
 - A secret may be purged from its date on, never earlier; it can be restored until then, never later.
 - The holder of a secret is one client, so each secret has at most one call in doubt.
+- A replica is what its primary is, soon; where a secret has none there is nothing. While it has one it is not deleted.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Action(StrEnum):
     DELETE = "DeleteSecret"
     FORCE = "DeleteSecret by force"
     RESTORE = "RestoreSecret"
+    REPLICATE = "ReplicateSecretToRegions"
+    REMOVE = "RemoveRegionsFromReplication"
 
     @property
     def operation(self) -> str:
@@ -49,6 +52,7 @@ class Action(StrEnum):
 
 
 TOKENED: Final = frozenset({Action.CREATE, Action.PUT, Action.UPDATE})
+DELETIONS: Final = frozenset({Action.DELETE, Action.FORCE})
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ class Held:
     description: str = ""
     purge_at: float = math.inf
     deletions: int = 0
+    replicas: frozenset[str] = frozenset()
+    """The regions it is replicated to."""
 
     @property
     def stages(self) -> dict[str, list[str]]:
@@ -74,15 +80,34 @@ class Held:
     def may_be_gone(self, at: float) -> bool:
         return self.state is State.SCHEDULED and self.purge_at <= at + SAME_CLOCK
 
+    def replica_arn(self, region: str) -> str:
+        """Return the ARN that its replica has there."""
+        return elsewhere(str(self.arn), region)
+
+    def replica(self, region: str) -> Held:
+        """Return what there must be of it in another region."""
+        if self.state is not State.LIVE or region not in self.replicas:
+            return Held(self.name)
+        return replace(self, arn=self.replica_arn(region), replicas=frozenset())
+
+
+def elsewhere(arn: str, region: str) -> str:
+    """Return the ARN of the replica in a region."""
+    parts = arn.split(":")
+    return ":".join([*parts[:3], region, *parts[4:]])
+
 
 @dataclass(frozen=True)
 class Call:
-    """A call of an operation upon one secret. `token` names the version it makes, `value` what that holds."""
+    """A call of an operation upon one secret. `token` names the version it makes, `value` what that holds, and
+    `region` where a replica comes or goes.
+    """
 
     action: Action
     name: str
     token: str = ""
     value: str = field(default="", repr=False)
+    region: str = ""
 
     def members(self, held: Held) -> dict[str, Any]:  # noqa: PLR0911 - one for each operation
         """Return the request, as JSON has it."""
@@ -106,7 +131,11 @@ class Call:
                 return {"SecretId": self.name, "RecoveryWindowInDays": 7}
             case Action.FORCE:
                 return {"SecretId": self.name, "ForceDeleteWithoutRecovery": True}
-        return {"SecretId": self.name}
+        regions: dict[Action, dict[str, Any]] = {
+            Action.REPLICATE: {"AddReplicaRegions": [{"Region": self.region}]},
+            Action.REMOVE: {"RemoveReplicaRegions": [self.region]},
+        }
+        return {"SecretId": self.name, **regions.get(self.action, {})}
 
     def after(self, held: Held, at: float) -> Held:  # noqa: PLR0911 - one for each operation
         """Return the secret after this call, carried out at that instant at the earliest."""
@@ -135,7 +164,8 @@ class Call:
                 return _deleted(held, min(at, held.purge_at))
             case Action.RESTORE:
                 return replace(held, state=State.LIVE, purge_at=math.inf)
-        return held
+        replicas = {Action.REPLICATE: held.replicas | {self.region}, Action.REMOVE: held.replicas - {self.region}}
+        return replace(held, replicas=replicas.get(self.action, held.replicas))
 
 
 def _deleted(held: Held, purge_at: float) -> Held:
@@ -143,7 +173,9 @@ def _deleted(held: Held, purge_at: float) -> Held:
 
 
 def is_due_refusal(call: Call, held: Held, code: str, ended: float) -> bool:
-    """Tell whether a refusal is what must be expected of a secret whose purge is near, or that is being purged."""
+    """Tell whether a refusal is what must be expected of a secret that has replicas, or whose purge is near."""
+    if held.replicas:
+        return call.action in DELETIONS and code == "InvalidParameterException"
     if held.state is not State.SCHEDULED:
         return False
     if call.action is Action.READ:
@@ -166,6 +198,7 @@ class Seen:
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     purge_at: float = math.inf
+    replicas: frozenset[str] = frozenset()
 
 
 def difference(held: Held, seen: Seen, at: float) -> str | None:
@@ -180,9 +213,10 @@ def difference(held: Held, seen: Seen, at: float) -> str | None:
         ("labels", held.stages, seen.stages),
         ("tags", dict(held.tags), seen.tags),
         ("description", held.description, seen.description),
+        ("replicas", held.replicas, seen.replicas),
     ]
     if held.state is State.LIVE:
-        facts.append(("values", dict(held.versions), seen.values))
+        facts.append(("values", {one: held.versions.get(one) for one in seen.values}, seen.values))
     for what, wanted, found in facts:
         if wanted != found:
             return f"of its {what} there is {found}, not {wanted}"

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
-from chaos.calls import SAME_CLOCK, TOKENED, WIRE_PRECISION, Action, Call, Held, State, is_due_refusal
+from chaos.calls import DELETIONS, SAME_CLOCK, TOKENED, WIRE_PRECISION, Action, Call, Held, State, is_due_refusal
 from chaos.client import Answer, Client, Unanswered
 from chaos.observer import Observer
+from chaos.plant import AWAY
 from chaos.violation import Violation, require
 
 HISTORY_LENGTH: Final = 4_000
@@ -19,6 +20,9 @@ MAX_VERSIONS: Final = 60
 LEAST_LIVE: Final = 4
 MAX_LIVE: Final = 12
 LONGEST_VALUE: Final = 3_000
+KEPT_FROM_DELETION: Final = 0.8
+"""How many of the deletions of a secret with replicas remove one of these first; the others must be refused."""
+
 
 _ON_LIVE: Final = (
     *[Action.PUT] * 6,
@@ -30,6 +34,9 @@ _ON_LIVE: Final = (
     Action.TAG,
     Action.TAG,
     Action.UNTAG,
+    Action.REPLICATE,
+    Action.REPLICATE,
+    Action.REMOVE,
 )
 _ON_SCHEDULED: Final = (Action.RESTORE, Action.RESTORE, Action.RESTORE, Action.FORCE, Action.READ)
 
@@ -63,6 +70,12 @@ class Owner:
         self.random = Random(seed)
         self.secrets: dict[str, Held] = {}
         self.graves: dict[str, Grave] = {}
+        self.replicated: set[tuple[str, str]] = set()
+        """Names and regions that there have ever been replicas of."""
+
+        self.removed: set[str] = set()
+        """ARNs of replicas that were to go, once at least."""
+
         self.doubt: Doubt | None = None
         self.answered: list[tuple[str, Answer]] = []
         self.history: deque[str] = deque(maxlen=HISTORY_LENGTH)
@@ -107,6 +120,8 @@ class Owner:
             if doubt is not None and doubt.call.name == name:
                 self._note(f"{doubt.call} was in doubt: {settled.state} now")
                 self._repeat(observer, doubt.call, held)
+        for name, region in sorted(self.replicated):
+            observer.settle_replica(self.secrets[name], region)
 
     def aged(self, name: str, purge_at: float) -> None:
         """Know that the date of a scheduled secret has been moved."""
@@ -137,6 +152,10 @@ class Owner:
         call = self._choose()
         held = self.secrets.get(call.name, Held(call.name))
         self.doubt = Doubt(call, time.time())
+        if call.action is Action.REPLICATE:
+            self.replicated.add((call.name, call.region))
+        elif call.action is Action.REMOVE:
+            self.removed.add(held.replica_arn(call.region))
         try:
             answer = client.call(call.action.operation, **call.members(held))
         except Unanswered as error:
@@ -169,7 +188,8 @@ class Owner:
         if action is Action.CREATE:
             require(content["ARN"] not in self.graves, f"{call.name} was created under its old ARN")
             after = replace(after, arn=content["ARN"])
-        if action in {Action.DELETE, Action.FORCE}:
+        if action in DELETIONS:
+            require(not held.replicas, f"{call.name} was deleted with replicas in {sorted(held.replicas)}")
             late = content["DeletionDate"] - after.purge_at
             is_right = action is Action.FORCE or -WIRE_PRECISION <= late <= answer.ended - answer.began
             require(is_right, f"{call.name} is to be deleted at {content['DeletionDate']}")
@@ -193,6 +213,8 @@ class Owner:
         action = self.random.choice(_ON_LIVE)
         if (action is Action.ROLL_BACK and held.previous is None) or len(held.versions) > MAX_VERSIONS:
             action = Action.DELETE
+        if action in DELETIONS and held.replicas and self.random.random() < KEPT_FROM_DELETION:
+            action = Action.REMOVE
         return self._call(action, held)
 
     def _creation(self) -> Call:
@@ -206,7 +228,14 @@ class Owner:
     def _call(self, action: Action, held: Held) -> Call:
         number = int(self.name.rpartition("-")[2])
         token = f"{number:08d}-{self._count >> 16:04x}-4000-8000-{self._count:012d}"
-        return Call(action, held.name, token, f"{token} " + "v" * self.random.randrange(LONGEST_VALUE))
+        region = ""
+        if action in {Action.REPLICATE, Action.REMOVE}:
+            possible = sorted(held.replicas if action is Action.REMOVE else set(AWAY) - held.replicas)
+            if not possible:
+                action = Action.TAG
+            else:
+                region = self.random.choice(possible)
+        return Call(action, held.name, token, f"{token} " + "v" * self.random.randrange(LONGEST_VALUE), region)
 
     def _note(self, what: str) -> None:
         self.history.append(f"{time.time():.6f} {self.name} {what}")

@@ -10,12 +10,17 @@ from typing import Any
 import pytest
 
 from chaos import records
-from chaos.calls import WINDOW_SECONDS, Action, Call, Held, Seen, State, difference, is_due_refusal
+from chaos.calls import DELETIONS, WINDOW_SECONDS, Action, Call, Held, Seen, State, difference, is_due_refusal
 from chaos.client import Answer
 from chaos.owner import Grave
+from chaos.people import Change, Key, KeyState, Operation, Person
+from chaos.people import is_due_refusal as is_due_refusal_of
+from chaos.plant import AWAY
+from chaos.registrar import Registrar
 from chaos.rivals import Put, Rivals
 from chaos.violation import Violation
 from support.deployment import config_for, deployed
+from support.iam import READ_ALL, Iam
 from support.storages import run_sql
 
 NOW = 1_900_000_000.0
@@ -45,6 +50,7 @@ def test_a_secret_that_is_as_it_was_left_differs_in_nothing():
         {"stages": {"v1": ["AWSCURRENT"], "v2": ["AWSPREVIOUS"]}},
         {"tags": {}},
         {"description": ""},
+        {"replicas": frozenset({"eu-west-1"})},
         {"state": State.SCHEDULED},
         {"state": State.ABSENT},
     ],
@@ -79,6 +85,74 @@ def test_a_deletion_whose_date_moved_differs():
 def test_a_refusal_is_expected_only_of_what_is_scheduled_and_due(action, code, ended, expected):
     assert is_due_refusal(Call(action, "a"), DUE, code, ended) is expected
     assert not is_due_refusal(Call(action, "a"), LIVE, code, ended)
+
+
+REPLICATED = replace(LIVE, arn="arn:aws:secretsmanager:eu-central-1:1:secret:a-X", replicas=frozenset({"eu-west-1"}))
+
+
+def test_a_replica_is_to_be_as_its_primary_where_there_is_one_and_nothing_elsewhere():
+    there = REPLICATED.replica("eu-west-1")
+    shown = replace(SHOWN, arn="arn:aws:secretsmanager:eu-west-1:1:secret:a-X")
+    assert difference(there, shown, NOW) is None
+    assert difference(there, replace(shown, arn=REPLICATED.arn), NOW) is not None
+    assert difference(there, replace(shown, values={"v2": "another"}), NOW) is not None
+    assert difference(there, Seen(), NOW) is not None
+    assert difference(REPLICATED.replica("us-east-1"), shown, NOW) is not None
+    assert difference(REPLICATED.replica("us-east-1"), Seen(), NOW) is None
+
+
+def test_a_primary_with_replicas_must_not_be_deleted():
+    for action in DELETIONS:
+        assert is_due_refusal(Call(action, "a"), REPLICATED, "InvalidParameterException", NOW)
+        assert not is_due_refusal(Call(action, "a"), LIVE, "InvalidParameterException", NOW)
+        assert not is_due_refusal(Call(action, "a"), REPLICATED, "InvalidRequestException", NOW)
+    removed = Call(Action.REMOVE, "a", region="eu-west-1").after(REPLICATED, NOW)
+    assert removed.replicas == Call(Action.PUT, "a", "v3", "x").after(removed, NOW).replicas == frozenset()
+
+
+ACTIVE, DISABLED = Key("one", "secret"), Key("two", "secret", KeyState.INACTIVE)
+PERSON = Person("a", is_there=True, keys={"one": ACTIVE, "two": DISABLED}, effects=frozenset({"Allow"}))
+
+
+@pytest.mark.parametrize(
+    ("key", "effects", "outcome"),
+    [
+        (ACTIVE, {"Allow"}, ""),
+        (ACTIVE, set(), "AccessDeniedException"),
+        (ACTIVE, {"Deny"}, "AccessDeniedException"),
+        (ACTIVE, {"Allow", "Deny"}, "AccessDeniedException"),
+        (DISABLED, {"Allow"}, "UnrecognizedClientException"),
+        (replace(ACTIVE, state=KeyState.DELETED), {"Allow"}, "UnrecognizedClientException"),
+    ],
+)
+def test_a_key_that_does_more_or_less_than_it_was_given_is_found(key, effects, outcome):
+    registrar, person = Registrar("r", "1"), replace(PERSON, effects=frozenset(effects))
+    for code in ("", "AccessDeniedException", "UnrecognizedClientException"):
+        answer = Answer(200 if not code else 400, "1", {"__type": code}, NOW, NOW)
+        if code == outcome:
+            registrar._require_outcome(person, key, answer)
+        else:
+            with pytest.raises(Violation):
+                registrar._require_outcome(person, key, answer)
+
+
+def test_a_user_that_has_something_must_not_be_deleted():
+    deletion = Change(Operation.DELETE_USER, "a")
+    assert is_due_refusal_of(deletion, PERSON, "DeleteConflict")
+    assert not is_due_refusal_of(deletion, PERSON, "NoSuchEntity")
+    assert not is_due_refusal_of(deletion, Person("a", is_there=True), "DeleteConflict")
+    assert not is_due_refusal_of(deletion, Person("a", is_there=True, effects=frozenset({"Deny"})), "")
+
+
+def test_what_was_changed_about_a_user_is_what_is_expected_of_it():
+    disabled = Change(Operation.UPDATE_KEY, "a", "one", KeyState.INACTIVE).after(PERSON)
+    assert (disabled.key_states["one"], disabled.outcome(disabled.keys["one"])) == (
+        "Inactive",
+        "UnrecognizedClientException",
+    )
+    deleted = Change(Operation.DELETE_KEY, "a", "one").after(PERSON)
+    assert (set(deleted.key_states), deleted.keys["one"].state) == ({"two"}, KeyState.DELETED)
+    assert Change(Operation.DELETE_POLICY, "a", effect="Allow").after(PERSON).effects == frozenset()
 
 
 def called(request_id: str, name: str = "PutSecretValue", **more: str) -> dict[str, Any]:
@@ -147,6 +221,11 @@ def rows(tmp_path: Path) -> Iterator[Any]:
         here.call("DeleteSecret", SecretId="b")
         here.create("c")
         here.call("DeleteSecret", SecretId="c", ForceDeleteWithoutRecovery=True)
+        here.create("d", AddReplicaRegions=[{"Region": AWAY[0]}])
+        user = Iam(here)
+        user("CreateUser", UserName="u")
+        user("CreateAccessKey", UserName="u")
+        user("PutUserPolicy", UserName="u", PolicyName="p", PolicyDocument=READ_ALL)
         here.run_jobs()
         yield Rows(f"sqlite:///{here.config.database_path}")
 
@@ -163,6 +242,10 @@ def rows(tmp_path: Path) -> Iterator[Any]:
         ("scheduled secrets that no job will purge", "DELETE FROM jobs"),
         ("purges of what is not scheduled", "UPDATE secrets SET purge_at = NULL"),
         ("secrets both purged and there", "UPDATE tombstones SET arn = (SELECT arn FROM secrets WHERE name = 'a')"),
+        ("replicas that no primary has", "DELETE FROM replicas"),
+        ("primaries of replicas that are scheduled or gone", "UPDATE secrets SET purge_at = 1 WHERE name = 'd'"),
+        ("access keys of nobody", "UPDATE access_keys SET principal_id = 'x' WHERE principal_arn LIKE '%user/u'"),
+        ("policies of nobody", "UPDATE identities SET unique_id = 'x' WHERE kind = 'user'"),
     ],
 )
 def test_rows_that_are_half_there_are_found(rows: Any, what: str, sabotage: str):
@@ -185,6 +268,15 @@ def test_a_purge_before_its_date_or_without_being_asked_is_found(rows: Any):
     for graves, due in broken:
         with pytest.raises(Violation):
             records.require_graves({arn: at}, graves, due)
+
+
+def test_a_replica_that_was_purged_unasked_is_found(rows: Any):
+    arn = f"arn:aws:secretsmanager:{AWAY[0]}:123456789012:secret:d-ABCDEF"
+    rows.sql("UPDATE tombstones SET arn = :arn", arn=arn)
+    assert records.tombstones(rows) == {}
+    records.require_removed(rows, {arn})
+    with pytest.raises(Violation):
+        records.require_removed(rows, set())
 
 
 def test_a_job_that_stays_due_is_found(rows: Any):

@@ -8,14 +8,17 @@ from datetime import timedelta
 import pytest
 
 from strongroom.domain.alarms import Alarm, AlarmState
-from strongroom.domain.principal import Principal
+from strongroom.domain.principal import Principal, root_arn
 from strongroom.errors import ServiceError
 from support.deployment import config_for, deployed
-from support.factories import ACCOUNT_ID
+from support.factories import ACCOUNT_ID, REGION
+from support.iam import Iam
+from support.people import allow, policy, with_user
 from support.postgres import empty
 from support.storages import run_sql
 
 DAY = timedelta(days=1)
+AWAY = "us-east-1"
 SETTINGS = {
     "alarms_sinks": ("first=command:/bin/true", "second=command:/bin/false"),
     "alarms_denied_calls": 5,
@@ -132,6 +135,60 @@ def test_a_value_that_was_tampered_with_rings(deployment):
     run_sql(url, "UPDATE versions SET ciphertext = wrapped_key WHERE arn = :arn", arn=arn)
     refused(deployment, "GetSecretValue", SecretId=arn)
     assert look(deployment) == [(Alarm.TAMPERED_CIPHERTEXT, AlarmState.ALARM, arn)]
+
+
+def test_a_root_key_rings_from_the_first_user_on_and_is_quiet_when_it_is_used_no_more(deployment):
+    deployment.call("ListSecrets")
+    assert look(deployment) == []
+    Iam(deployment)("CreateUser", UserName="ana")
+    assert look(deployment) == [(Alarm.ROOT_USE, AlarmState.ALARM, ACCOUNT_ID)]
+    (notice,) = deployment.node.storage.read(lambda tx: tx.alarms.notices(Alarm.ROOT_USE.value, 9))
+    assert notice.reason == "CreateUser was called with a key of the account's root, from 192.0.2.7."
+    deployment.clock.advance(DAY / 2)
+    deployment.call("ListSecrets")
+    assert look(deployment) == []  # it goes on, and is not told again
+    deployment.clock.advance(2 * DAY)
+    assert look(deployment) == []  # the time since it was last looked is looked at, too
+    deployment.clock.advance(2 * DAY)
+    assert look(deployment) == [(Alarm.ROOT_USE, AlarmState.OK, ACCOUNT_ID)]
+    deployment.call("ListSecrets")
+    assert look(deployment) == [(Alarm.ROOT_USE, AlarmState.ALARM, ACCOUNT_ID)]
+
+
+def test_what_users_and_an_operator_without_a_key_do_is_no_use_of_the_root(deployment):
+    user = with_user(deployment, "ana", policy(allow("secretsmanager:*")))
+    user.call("ListSecrets")
+    operator = Principal("Root", root_arn(ACCOUNT_ID), ACCOUNT_ID, ACCOUNT_ID, "")
+    replace(deployment, principal=operator).call("ListSecrets")
+    assert look(deployment) == []
+    deployment.call("ListSecrets")
+    assert look(deployment) == [(Alarm.ROOT_USE, AlarmState.ALARM, ACCOUNT_ID)]
+
+
+@pytest.mark.parametrize("end", ["overwritten", "removed"])
+def test_a_replica_that_cannot_follow_rings_until_it_is_in_sync_or_gone(deployment, end):
+    deployment.elsewhere(region=AWAY).create("app/db", "somebody else's")
+    arn = deployment.create("app/db", AddReplicaRegions=[{"Region": AWAY}])
+    replica = arn.replace(f":{REGION}:", f":{AWAY}:")
+    assert look(deployment) == []  # nothing was tried yet
+    deployment.run_jobs()
+    assert look(deployment) == [(Alarm.REPLICATION_FAILED, AlarmState.ALARM, replica)]
+    (notice,) = deployment.node.storage.read(lambda tx: tx.alarms.notices(Alarm.REPLICATION_FAILED.value, 9))
+    assert notice.reason == f"Replication failed: Secret name app/db already exists in region {AWAY}."
+    deployment.put(arn, 2)
+    assert look(deployment) == []  # that it is tried again is no success yet
+    deployment.run_jobs()
+    assert look(deployment) == []  # it goes on, and is not told again
+    if end == "removed":
+        deployment.call("RemoveRegionsFromReplication", SecretId=arn, RemoveReplicaRegions=[AWAY])
+    else:
+        regions = [{"Region": AWAY}]
+        deployment.call(
+            "ReplicateSecretToRegions", SecretId=arn, AddReplicaRegions=regions, ForceOverwriteReplicaSecret=True
+        )
+        deployment.run_jobs()
+        assert deployment.elsewhere(region=AWAY).call("GetSecretValue", SecretId=replica)["SecretString"] == "value 2"
+    assert look(deployment) == [(Alarm.REPLICATION_FAILED, AlarmState.OK, replica)]
 
 
 def test_a_trail_that_was_cut_rings(deployment):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from strongroom.domain.kms_key import KeyState
@@ -10,6 +12,7 @@ from support.deployment import VALUE, Deployment, token
 from support.kms_keys import change_state, create_key, key_of_version
 
 HOME, AWAY, FAR = "eu-central-1", "us-east-1", "ap-south-1"
+LEASE = timedelta(minutes=1)
 POLICY = '{"Statement": {"Effect": "Deny", "Principal": {"AWS": "999988887777"}, "Action": "*"}}'
 REPLICA_REFUSED = "Operation not permitted on a replica secret. Call must be made in primary secret's region."
 
@@ -187,6 +190,47 @@ def test_the_replica_of_another_primary_is_never_overwritten(deployment: Deploym
     far.call("RemoveRegionsFromReplication", SecretId=arn, RemoveReplicaRegions=[AWAY])
     deployment.run_jobs()
     assert away.call("GetSecretValue", SecretId="app/db")["SecretString"] == VALUE
+
+
+@pytest.mark.parametrize("former", ["a secret", "a replica"])
+def test_a_name_whose_secret_only_waits_to_be_purged_is_no_longer_taken(deployment: Deployment, former: str) -> None:
+    if former == "a replica":
+        arn, away = replicated(deployment)
+        deployment.call("RemoveRegionsFromReplication", SecretId=arn, RemoveReplicaRegions=[AWAY])
+        lease_all_jobs(deployment)
+        deployment.call("DeleteSecret", SecretId=arn, ForceDeleteWithoutRecovery=True)
+        deployment.run_jobs()
+    else:
+        away = deployment.elsewhere(region=AWAY)
+        away.create("app/db", "another value")
+        away.call("DeleteSecret", SecretId="app/db", ForceDeleteWithoutRecovery=True)
+        lease_all_jobs(deployment)
+    arn = deployment.create("app/db", "new value", AddReplicaRegions=[{"Region": AWAY}])
+    deployment.run_jobs()
+    assert status(deployment) == {AWAY: ("InSync", "Replication succeeded")}
+    deployment.clock.advance(2 * LEASE)
+    deployment.run_jobs()
+    value = away.call("GetSecretValue", SecretId="app/db")
+    assert (value["ARN"], value["SecretString"]) == (arn.replace(HOME, AWAY), "new value")
+
+
+def lease_all_jobs(deployment: Deployment) -> None:
+    """Claim what is due, as a node does that is killed before it has done it."""
+    now = deployment.clock.now()
+    claimed = deployment.node.storage.write(
+        lambda tx: tx.claim_jobs("a node that was killed", now, now + LEASE, 9, newest=False)
+    )
+    assert claimed
+
+
+def test_a_secret_that_can_still_be_restored_keeps_its_name_from_a_replica(deployment: Deployment) -> None:
+    away = deployment.elsewhere(region=AWAY)
+    away.create("app/db", "another value")
+    away.call("DeleteSecret", SecretId="app/db")
+    replicated(deployment)
+    assert status(deployment)[AWAY][0] == "Failed"
+    away.call("RestoreSecret", SecretId="app/db")
+    assert away.call("GetSecretValue", SecretId="app/db")["SecretString"] == "another value"
 
 
 def test_a_primary_with_replicas_of_its_own_is_never_overwritten(deployment: Deployment) -> None:

@@ -20,7 +20,7 @@ import boto3
 from botocore.config import Config as ClientConfig
 
 REGION = "eu-central-1"
-START_SECONDS = 30
+START_SECONDS = 60
 STOP_SECONDS = 30
 STRONGROOM = (sys.executable, "-m", "strongroom")
 

@@ -1,4 +1,6 @@
-"""Notices by syslog (RFC 5424): a datagram by UDP or to a local socket, a frame with its length by TCP (RFC 6587).
+"""Notices by syslog (RFC 5424): a datagram by UDP, a frame with its length by TCP (RFC 6587) or TLS (RFC 5425).
+
+A local socket gets a datagram, as /dev/log takes them; one that takes streams gets a line (RFC 6587, 3.4.2).
 
 Facility is log alert (14); severity alert (1) for an alarm and notice (5) for its end. By UDP nobody acknowledges:
 such a notice counts as told when it was sent.
@@ -6,13 +8,17 @@ such a notice counts as told when it was sent.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import socket
+import ssl
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from strongroom.alarms.base import TIMEOUT_SECONDS, SinkError, instant, sentence_of
+from strongroom.alarms.trust import SYSTEM, Trust, reason_of
 from strongroom.domain.alarms import AlarmState, Notice
 
 _FACILITY: Final = 14
@@ -24,11 +30,12 @@ _ENTERPRISE: Final = "strongroom@32473"
 
 @dataclass(frozen=True, slots=True)
 class Syslog:
-    """A syslog receiver: `transport` is udp, tcp or unix, `address` a host or the path of a socket."""
+    """A syslog receiver: `transport` is udp, tcp, tls or unix, `address` a host or the path of a socket."""
 
     transport: str
     address: str
     port: int = 514
+    trust: Trust = SYSTEM
 
     def describe(self) -> str:
         if self.transport == "unix":
@@ -40,19 +47,40 @@ class Syslog:
         try:
             if self.transport == "unix":
                 self._send_locally(line)
-            elif self.transport == "tcp":
+            elif self.transport == "udp":
+                self._send_datagram(line)
+            elif self.transport == "tls":
+                self._send_securely(b"%d %b" % (len(line), line))
+            else:
                 with socket.create_connection((self.address, self.port), TIMEOUT_SECONDS) as connection:
                     connection.sendall(b"%d %b" % (len(line), line))
-            else:
-                self._send_datagram(line)
         except OSError as error:
-            raise SinkError(f"{self.describe()}: {type(error).__name__}") from error
+            raise SinkError(f"{self.describe()}: {reason_of(error)}") from error
 
     def _send_locally(self, line: bytes) -> None:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+        try:
+            self._send_to_path(socket.SOCK_DGRAM, line)
+        except OSError as error:
+            if error.errno != errno.EPROTOTYPE:
+                raise
+            self._send_to_path(socket.SOCK_STREAM, line + b"\n")
+
+    def _send_to_path(self, kind: socket.SocketKind, content: bytes) -> None:
+        with socket.socket(socket.AF_UNIX, kind) as connection:
             connection.settimeout(TIMEOUT_SECONDS)
             connection.connect(self.address)
-            connection.send(line)
+            connection.sendall(content)
+
+    def _send_securely(self, content: bytes) -> None:
+        context = self.trust.context()
+        with (
+            socket.create_connection((self.address, self.port), TIMEOUT_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=self.address) as connection,
+        ):
+            connection.sendall(content)
+            # Closed at once, with the other side's session tickets unread, TCP would reset what was just sent.
+            with contextlib.suppress(TimeoutError, ssl.SSLError):
+                connection.unwrap()
 
     def _send_datagram(self, line: bytes) -> None:
         family, kind, protocol, _, place = socket.getaddrinfo(self.address, self.port, type=socket.SOCK_DGRAM)[0]

@@ -14,7 +14,6 @@ import hashlib
 import hmac
 import http.client
 import ipaddress
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +22,7 @@ from urllib.parse import SplitResult
 
 from strongroom import __version__
 from strongroom.alarms.base import TIMEOUT_SECONDS, SinkError
+from strongroom.alarms.trust import SYSTEM, Trust, reason_of
 from strongroom.domain.alarms import Notice
 
 SIGNATURE_HEADER: Final = "Strongroom-Signature"
@@ -38,6 +38,7 @@ class Webhook:
     url: SplitResult
     render: Callable[[Notice], bytes]
     key: bytes | None = field(default=None, repr=False)
+    trust: Trust = SYSTEM
 
     def describe(self) -> str:
         port = "" if self.url.port is None else f":{self.url.port}"
@@ -58,7 +59,7 @@ class Webhook:
             connection.request("POST", target, body, headers)
             status = connection.getresponse().status
         except (OSError, http.client.HTTPException) as error:
-            raise SinkError(f"{self.describe()}: {type(error).__name__}") from error
+            raise SinkError(f"{self.describe()}: {reason_of(error)}") from error
         finally:
             connection.close()
         if status not in _ACCEPTED:
@@ -67,7 +68,7 @@ class Webhook:
     def _connect(self) -> http.client.HTTPConnection:
         host = str(self.url.hostname)
         if self.url.scheme == "https":
-            context = ssl.create_default_context()
+            context = self.trust.context()
             return http.client.HTTPSConnection(host, self.url.port, timeout=TIMEOUT_SECONDS, context=context)
         return http.client.HTTPConnection(host, self.url.port, timeout=TIMEOUT_SECONDS)
 

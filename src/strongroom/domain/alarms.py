@@ -98,6 +98,12 @@ class Observed:
     failed_replicas: Sequence[tuple[str, str | None]] = ()
     broken_trails: Sequence[str] = ()
 
+    @property
+    def is_eventful(self) -> bool:
+        """Whether anything was seen that happened at a time, and not only what lasts."""
+        seen = (self.failed_reads, self.denials, self.wide_readers, self.root_calls, self.failed_rotations)
+        return any(seen)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -84,7 +84,8 @@ class Writer:
             logger.exception("A forwarded request could not be answered; its connection is closed")
             writer.close()
             return
-        with contextlib.suppress(ConnectionError):
+        # The worker may be gone by now; uvloop's word for a closed connection is RuntimeError.
+        with contextlib.suppress(OSError, RuntimeError):
             _write_frame(writer, _encode((number, answer)))
             await writer.drain()
 

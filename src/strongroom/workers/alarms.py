@@ -111,7 +111,7 @@ class AlarmWatch:
     def _is_mark_due(seen: datetime | None, now: datetime, observed: Observed) -> bool:
         if seen is None:
             return True
-        return now - seen >= MARK_EVERY and bool(observed.failed_reads or observed.denials or observed.wide_readers)
+        return now - seen >= MARK_EVERY and observed.is_eventful
 
     def _observe(
         self, tx: Transaction, now: datetime, broken: Sequence[str]

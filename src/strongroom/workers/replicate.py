@@ -72,7 +72,7 @@ def _copy(tx: Transaction, vault: Vault, primary: Secret, entry: Replica, now: d
     other = tx.find_secret(entry.account_id, entry.region, primary.name)
     present = other if _is_replica_of(other, primary, entry) else None
     if other is not None and present is None:
-        _require_overwritable(tx, other, entry)
+        _require_overwritable(tx, other, entry, now)
     key = vault.encryption_key(tx, entry.kms_key_id, account_id=entry.account_id, region=entry.region, now=now)
     replica = replace(
         primary,
@@ -108,8 +108,13 @@ def _is_replica_of(found: Secret | None, primary: Secret, entry: Replica) -> boo
     return found is not None and found.arn == entry.arn and found.primary_region == primary.region
 
 
-def _require_overwritable(tx: Transaction, other: Secret, entry: Replica) -> None:
-    """Refuse to make a replica in the place of another secret, unless that is wanted and costs no replication."""
+def _require_overwritable(tx: Transaction, other: Secret, entry: Replica, now: datetime) -> None:
+    """Refuse to make a replica in the place of another secret, unless that is wanted and costs no replication.
+
+    One whose recovery window has ended only waits for its purge: Failed would stay long after the name was free.
+    """
+    if deletion.is_purgeable(other, now):
+        return
     if replication.is_replica(other):
         raise _Unable(replication.name_replicated(other.name, entry.region))
     if not entry.overwrites or tx.list_replicas(other):

@@ -152,7 +152,7 @@ class Runner:
                 done, took = outcome.result()
                 work += took
             except OvertakenError:
-                logger.warning("Job %s of %s was taken over by another worker", job.kind, job.subject)
+                logger.warning("Job %s of %s was taken over by another worker, or planned anew", job.kind, job.subject)
             except Exception as error:
                 self._metrics.increment("jobs_failed_total")
                 logger.exception("Job %s of %s failed; attempt %d", job.kind, job.subject, job.attempts)

@@ -32,6 +32,7 @@ NOTICE = Notice("an-id", "denied-calls", "arn:aws:iam::123456789012:user/a", Ala
         ),
         ("a=smtps://me:hunter@mail?to=x@y", "smtp://mail:465 to x@y"),
         ("a=syslog+tcp://logs", "syslog tcp://logs:514"),
+        ("a=syslog+tls://logs", "syslog tls://logs:6514"),
         ("a=syslog+unix:///dev/log", "syslog /dev/log"),
         ("a=command:/usr/bin/page --to 'the team'", "command /usr/bin/page"),
     ],

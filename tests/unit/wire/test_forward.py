@@ -295,6 +295,28 @@ def test_a_request_the_writer_fails_on_is_answered_unavailable(path: Path, caplo
     assert "hunter2" in caplog.text
 
 
+def test_a_worker_that_is_killed_before_its_answer_comes_is_no_failure_of_the_writer(path: Path):
+    started, gone = asyncio.Event(), asyncio.Event()
+
+    async def slow(got: HttpRequest) -> Answer:
+        started.set()
+        await gone.wait()
+        await asyncio.sleep(0.05)
+        return await echo(got)
+
+    async def main() -> None:
+        async with serving(path, slow), linked(path) as link:
+            asking = [asyncio.create_task(link.forward(request())) for _ in range(3)]
+            await started.wait()
+            link._writer.transport.abort()
+            gone.set()
+            outcomes = await asyncio.gather(*asking, return_exceptions=True)
+            assert {type(outcome) for outcome in outcomes} == {ServiceUnavailableException}
+            assert (await link.forward(request(b"again"))).body == b"again"
+
+    run(main())
+
+
 def test_a_caller_that_gives_up_takes_nobody_elses_answer(path: Path):
     async def slow(got: HttpRequest) -> Answer:
         await asyncio.sleep(0.05)

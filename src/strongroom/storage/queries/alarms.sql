@@ -69,7 +69,13 @@ AND EXISTS (SELECT 1 FROM identities WHERE account_id = :account_id AND kind IN 
 ORDER BY happened_at DESC, sequence DESC LIMIT 1
 
 -- list_failed_replicas --
-SELECT replica_arn, status_message FROM replicas WHERE status = 'Failed' ORDER BY replica_arn LIMIT :row_limit
+-- Those that could not be brought up to date; also while it is tried again, once that has rung
+SELECT replica_arn, status_message FROM replicas WHERE status = 'Failed' OR (
+  status = 'InProgress' AND EXISTS (
+    SELECT 1 FROM alarm_states
+    WHERE alarm = 'replication-failed' AND alarm_states.subject = replica_arn AND state = 'alarm'
+  )
+) ORDER BY replica_arn LIMIT :row_limit
 
 -- find_due_notice --
 SELECT 1 FROM jobs WHERE kind = 'notify' AND run_at <= :now AND (lease_until IS NULL OR lease_until <= :now) LIMIT 1
