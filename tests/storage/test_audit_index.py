@@ -126,8 +126,8 @@ def test_nothing_is_committed_while_nothing_is_new(index, storage, folder, state
     assert statements == []
 
 
-STEPS = ["advance_trail_position", "secrets_by_names", "insert_trail_events", "add_secret_readers"]
-STEPS += ["drop_surplus_readers", "record_key_use"]
+STEPS = ["known_trail_events", "secrets_by_names", "advance_trail_position", "insert_trail_events"]
+STEPS += ["add_secret_readers", "drop_surplus_readers", "record_key_uses"]
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
