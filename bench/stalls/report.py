@@ -13,7 +13,7 @@ STALL_SECONDS: Final = 0.05
 """An answer that takes longer is a stall."""
 
 SHARE: Final = 0.5
-"""A stall of which this much was spent beside one wait of the disk or of a processor is the machine's."""
+"""A stall is the machine's if during this much of it the disk was waited for, or a processor, by somebody else too."""
 
 _COLUMNS: Final = (
     "meanwhile",
@@ -70,20 +70,20 @@ class Scene:
     others_cores: float
 
 
-def summarise(answers: Sequence[Wait], machine: Sequence[Wait]) -> Summary:
-    """Return what answers took; `machine` are the waits that no server could have spared them."""
+def summarise(answers: Sequence[Wait], *machine: Sequence[Wait]) -> Summary:
+    """Return what answers took; `machine` are the waits, of the disk and of a processor, that no server could spare."""
     seconds = [answer.seconds for answer in answers]
     if not seconds:
         return Summary(0, 0.0, 0.0, 0.0, 0, 0)
     stalls = [answer for answer in answers if answer.seconds > STALL_SECONDS]
-    blamed = [stall for stall in stalls if _overlap(stall, machine) >= SHARE * stall.seconds]
+    blamed = [stall for stall in stalls if max(_overlap(stall, waits) for waits in machine) >= SHARE * stall.seconds]
     p99 = quantiles(seconds, n=100, method="inclusive")[98] if len(seconds) > 1 else seconds[0]
     return Summary(len(seconds), median(seconds), p99, max(seconds), len(stalls), len(blamed))
 
 
-def _overlap(stall: Wait, machine: Sequence[Wait]) -> float:
-    """Return for how long the longest-lasting of these waits and a stall went on together."""
-    return max((min(stall.ended, wait.ended) - max(stall.began, wait.began) for wait in machine), default=0.0)
+def _overlap(stall: Wait, waits: Sequence[Wait]) -> float:
+    """Return for how long these waits, of which no two overlap, went on during a stall."""
+    return sum(max(0.0, min(stall.ended, wait.ended) - max(stall.began, wait.began)) for wait in waits)
 
 
 def render(scenes: Sequence[Scene]) -> str:
@@ -92,7 +92,7 @@ def render(scenes: Sequence[Scene]) -> str:
 
 
 def _line(scene: Scene, calls: str) -> list[str]:
-    found = summarise(scene.answers[calls], [*scene.disk, *scene.processor])
+    found = summarise(scene.answers[calls], scene.disk, scene.processor)
     times = [found.median, found.p99, found.longest]
     machine = [max((wait.seconds for wait in waits), default=0.0) for waits in (scene.disk, scene.processor)]
     return [
