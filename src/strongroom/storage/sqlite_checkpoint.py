@@ -2,7 +2,9 @@
 
 A passive checkpoint on a thread of its own does nearly all of the work. While calls keep coming it never
 meets the end of the log, so the log would grow for ever: the rest, a few pages, is moved by the writer itself
-between two batches, or by the thread when there are none. After that the log begins anew.
+between two batches, or by the thread when there are none. After that the log begins anew. More than a few pages are
+never left to the writer: when a long reader, such as a backup, ends, all that it kept in the log can be moved at once,
+and whoever does it is busy for seconds.
 
 When a wrapped key was deleted or replaced, the log is cut to nothing instead: its bytes are gone from the
 database and from the log within a few seconds, or when the last long reader, such as a backup, has ended.
@@ -24,6 +26,10 @@ CHECKPOINT_AT_PAGES: Final = 4_000
 
 REST_PAGES: Final = 200
 """What may be left to the writer."""
+
+REST_SHARE: Final = 64
+"""Of a long log one page in so many may be left, lest it grows for ever where calls come faster than a slow disk takes
+them."""
 
 MAX_ROUNDS: Final = 4
 """Passive checkpoints that try to leave no more than that."""
@@ -86,10 +92,10 @@ class Checkpointer:
                 self._stopping.wait(ERASE_AFTER_SECONDS)
             self._wanted.clear()
             with _postponed_on_failure():
-                self._catch_up(connection)
-                self._finished.clear()
-                self._only_the_rest = True
-            self._finished.wait(IDLE_SECONDS)
+                if self._catch_up(connection):
+                    self._finished.clear()
+                    self._only_the_rest = True
+            (self._finished if self._only_the_rest else self._stopping).wait(IDLE_SECONDS)
             self._finish(connection)
             if self._erasing:
                 self._wanted.set()
@@ -98,11 +104,15 @@ class Checkpointer:
         connection.close()
 
     @staticmethod
-    def _catch_up(connection: apsw.Connection) -> None:
+    def _catch_up(connection: apsw.Connection) -> bool:
+        """Move what can be moved, and tell whether only a short rest is left."""
+        pages = left = 0
         for _ in range(MAX_ROUNDS):
             pages, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            if pages - moved <= REST_PAGES:
-                return
+            left = pages - moved
+            if left <= REST_PAGES:
+                return True
+        return left <= pages // REST_SHARE
 
     def _finish(self, connection: apsw.Connection) -> None:
         """Move the rest, unless the other thread does or has done so."""
