@@ -1,4 +1,4 @@
-"""`python -m bench.stalls`."""
+"""`python -m bench.stalls`, which `make stalls` calls."""
 
 from __future__ import annotations
 
