@@ -125,13 +125,17 @@ def test_more_than_a_short_rest_is_not_left_to_the_writer(monkeypatch):
 def test_of_a_very_long_log_a_longer_rest_is_left_lest_it_grows_for_ever(pages, is_left, monkeypatch):
     connection = FakeConnection()
     monkeypatch.setattr(connection, "wal_checkpoint", lambda *, mode: (pages, pages - 201))
-    assert Checkpointer._catch_up(connection) is is_left
+    checkpointer = Checkpointer(connection, FakeConnection, busy_timeout_ms=1)
+    assert checkpointer._catch_up(connection) is is_left
+    checkpointer.stop()
 
 
 def test_a_log_that_grows_as_fast_as_it_is_moved_is_tried_a_bounded_number_of_times():
-    connection = FakeConnection(rest=sqlite_checkpoint.REST_PAGES + 1)
-    Checkpointer._catch_up(connection)
-    assert len(connection.modes) == sqlite_checkpoint.MAX_ROUNDS
+    connection, flushed = FakeConnection(rest=sqlite_checkpoint.REST_PAGES + 1), []
+    checkpointer = Checkpointer(connection, FakeConnection, busy_timeout_ms=1, flush=lambda: flushed.append(1))
+    checkpointer._catch_up(connection)
+    assert len(connection.modes) == len(flushed) == sqlite_checkpoint.MAX_ROUNDS
+    checkpointer.stop()
 
 
 def test_a_long_log_begins_anew_while_the_writer_goes_on(sqlite, monkeypatch):

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import queue
 import threading
 import time
@@ -100,10 +101,14 @@ class SqliteStorage:
         self._closing = threading.Lock()
         self._closed = False
         self._writer: threading.Thread | None = None
+        self._file: int | None = None  # closed at the very end: closing takes away SQLite's locks, as in sqlite_mark
         if writes:
             connection = _open(path)
             _migrate(connection)
-            checkpointer = Checkpointer(connection, lambda: _open(path), busy_timeout_ms=BUSY_TIMEOUT_MS)
+            self._file = file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            checkpointer = Checkpointer(
+                connection, lambda: _open(path), busy_timeout_ms=BUSY_TIMEOUT_MS, flush=lambda: os.fdatasync(file)
+            )
             self._writer = threading.Thread(
                 target=self._write_batches, args=(connection, checkpointer), name="sqlite-writer"
             )
@@ -180,6 +185,8 @@ class SqliteStorage:
             self._writer.join()
         if self._mark is not None:
             self._mark.close()
+        if self._file is not None:
+            os.close(self._file)
 
     def _reader(self) -> _Reader:
         reader: _Reader | None = getattr(self._readers, "reader", None)

@@ -6,6 +6,10 @@ between two batches, or by the thread when there are none. After that the log be
 never left to the writer: when a long reader, such as a backup, ends, all that it kept in the log can be moved at once,
 and whoever does it is busy for seconds.
 
+A checkpoint that does not meet the end of the log does not wait for the disk (walCheckpoint in SQLite's wal.c), so
+the one that does would wait for all pages that others have moved. The thread flushes the database file after each of
+its own, and so the writer waits for the rest alone.
+
 When a wrapped key was deleted or replaced, the log is cut to nothing instead: its bytes are gone from the
 database and from the log within a few seconds, or when the last long reader, such as a backup, has ended.
 Nothing here waits for readers longer than `READERS_MS`; a log that is in use grows until they have ended.
@@ -49,11 +53,18 @@ class Checkpointer:
     """Watches the log of the writer's connection; runs on a thread and a connection of its own."""
 
     def __init__(
-        self, writer: apsw.Connection, connect: Callable[[], apsw.Connection], *, busy_timeout_ms: int
+        self,
+        writer: apsw.Connection,
+        connect: Callable[[], apsw.Connection],
+        *,
+        busy_timeout_ms: int,
+        flush: Callable[[], None] = lambda: None,
     ) -> None:
+        """Watch the log of `writer`; `flush` returns when what was written to the database file is on disk."""
         self._writer = writer
         self._connect = connect
         self._busy_timeout_ms = busy_timeout_ms
+        self._flush = flush
         self._pages = 0
         self._erasing = False
         self._only_the_rest = False
@@ -103,13 +114,13 @@ class Checkpointer:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         connection.close()
 
-    @staticmethod
-    def _catch_up(connection: apsw.Connection) -> bool:
+    def _catch_up(self, connection: apsw.Connection) -> bool:
         """Move what can be moved, and tell whether only a short rest is left."""
         pages = left = 0
         for _ in range(MAX_ROUNDS):
             pages, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             left = pages - moved
+            self._flush()
             if left <= REST_PAGES:
                 return True
         return left <= pages // REST_SHARE
