@@ -11,7 +11,8 @@ the one that does would wait for all pages that others have moved. The thread fl
 its own, and so the writer waits for the rest alone.
 
 When a wrapped key was deleted or replaced, the log is cut to nothing instead: its bytes are gone from the
-database and from the log within a few seconds, or when the last long reader, such as a backup, has ended.
+database and from the log within a few seconds, or when the last long reader, such as a backup, has ended. The log
+begins anew as usual meanwhile: cutting a long one takes the file system longer than callers should wait.
 Nothing here waits for readers longer than `READERS_MS`; a log that is in use grows until they have ended.
 """
 
@@ -20,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Generator
 from typing import Final
 
@@ -67,6 +69,7 @@ class Checkpointer:
         self._flush = flush
         self._pages = 0
         self._erasing = False
+        self._erase_at = 0.0
         self._only_the_rest = False
         self._turn = threading.Lock()
         self._wanted = threading.Event()
@@ -78,7 +81,8 @@ class Checkpointer:
 
     def after_commit(self, *, erases: bool = False) -> None:
         """Called by the writer between batches, when no transaction is open; `erases` after one that deleted keys."""
-        if erases:
+        if erases and not self._erasing:
+            self._erase_at = time.monotonic() + ERASE_AFTER_SECONDS
             self._erasing = True
         if self._only_the_rest:
             self._finish(self._writer)
@@ -99,8 +103,7 @@ class Checkpointer:
         connection = self._connect()
         while not self._stopping.is_set():
             self._wanted.wait()
-            if self._erasing:
-                self._stopping.wait(ERASE_AFTER_SECONDS)
+            self._gather_deletions()
             self._wanted.clear()
             with _postponed_on_failure():
                 if self._catch_up(connection):
@@ -113,6 +116,14 @@ class Checkpointer:
         with _postponed_on_failure():
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         connection.close()
+
+    def _gather_deletions(self) -> None:
+        """Wait before the log is cut for deletions, unless it gets long meanwhile."""
+        while self._erasing and self._pages < CHECKPOINT_AT_PAGES and not self._stopping.is_set():
+            left = self._erase_at - time.monotonic()
+            if left <= 0:
+                return
+            self._stopping.wait(min(left, IDLE_SECONDS))
 
     def _catch_up(self, connection: apsw.Connection) -> bool:
         """Move what can be moved, and tell whether only a short rest is left."""
@@ -139,7 +150,7 @@ class Checkpointer:
             self._turn.release()
 
     def _move_rest(self, connection: apsw.Connection) -> None:
-        if not self._erasing:
+        if not self._erasing or time.monotonic() < self._erase_at:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             return
         self._erasing = False
@@ -147,6 +158,7 @@ class Checkpointer:
         try:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except apsw.Error:
+            self._erase_at = time.monotonic() + ERASE_AFTER_SECONDS
             self._erasing = True
             raise
         finally:
