@@ -149,7 +149,7 @@ def test_the_wait_before_a_start_doubles_up_to_its_limit_and_is_short_again_afte
 def test_a_worker_has_its_threads_wait_for_one_another_only_briefly(monkeypatch):
     asked = []
 
-    def ended(*_, **__):
+    def ended(*_: object, **__: object):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sys, "setswitchinterval", asked.append)
