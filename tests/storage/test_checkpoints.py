@@ -80,6 +80,21 @@ def test_a_checkpoint_that_fails_is_logged_and_ends_neither_thread(caplog):
     assert "A checkpoint failed" in caplog.text
 
 
+def test_a_disk_that_does_not_flush_leaves_nothing_to_the_writer_and_ends_neither_thread(caplog):
+    def flush():
+        raise OSError("the disk fails")
+
+    writer, own = FakeConnection(), FakeConnection()
+    checkpointer = Checkpointer(writer, lambda: own, busy_timeout_ms=1, flush=flush)
+    writer.commit(None, "main", sqlite_checkpoint.CHECKPOINT_AT_PAGES)
+    with caplog.at_level(logging.ERROR):
+        while len(own.modes) < 3:
+            checkpointer.after_commit()
+        checkpointer.stop()
+    assert writer.modes == []
+    assert "A checkpoint failed" in caplog.text
+
+
 def test_a_short_log_is_left_alone():
     connection = FakeConnection()
     checkpointer = Checkpointer(connection, lambda: connection, busy_timeout_ms=1)

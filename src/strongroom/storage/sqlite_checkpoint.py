@@ -105,6 +105,8 @@ class Checkpointer:
             self._wanted.wait()
             self._gather_deletions()
             self._wanted.clear()
+            if self._stopping.is_set():
+                break
             with _postponed_on_failure():
                 if self._catch_up(connection):
                     self._finished.clear()
@@ -172,5 +174,5 @@ def _postponed_on_failure() -> Generator[None]:
         yield
     except apsw.BusyError:
         pass
-    except apsw.Error:
+    except (apsw.Error, OSError):
         logger.exception("A checkpoint failed; the write-ahead log grows until one succeeds")
