@@ -64,7 +64,7 @@ LOCKED := "$(PYTHON)" -c "$$RUN_LOCKED"
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test check format fidelity bench chaos clean environment javascript
+.PHONY: help serve test check format fidelity bench stalls chaos clean environment javascript
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +90,9 @@ fidelity: $(DEV_READY) ## rewrite docs/fidelity.md from the ledger
 
 bench: $(DEV_READY) $(PEERS_READY) ## measure Strongroom and its peers; options go in ARGS, as in make bench ARGS="--help"
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+
+stalls: $(DEV_READY) ## measure the longest answers while something large goes on; options go in ARGS, as in make stalls ARGS="--only purge"
+	@PYTHONPATH=tests $(BIN)/python -m bench.stalls $(ARGS)
 
 chaos: $(DEV_READY) ## kill the server at random moments and compare; options go in ARGS, as in make chaos ARGS="--rounds 200 --seed 7"
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)

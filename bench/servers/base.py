@@ -144,7 +144,7 @@ class Line:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close()
+        self.close()
 
     def ask(self, request: bytes) -> Answer:
         connection = self._socket = self._socket or self._connect()
@@ -153,7 +153,7 @@ class Line:
         response.begin()
         answer = Answer(response.status, response.read())
         if response.will_close:
-            self._close()
+            self.close()
         return answer
 
     def _connect(self) -> socket.socket:
@@ -166,7 +166,7 @@ class Line:
         context.verify_mode = ssl.CERT_NONE
         return context.wrap_socket(plain)
 
-    def _close(self) -> None:
+    def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None

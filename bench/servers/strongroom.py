@@ -64,6 +64,7 @@ class Strongroom(Server):
         self._nodes = [_Node(home / f"node-{number}", free_port(), scheme) for number in range(nodes)]
         self._postgres = PrivatePostgres(durable=True) if postgresql else None
         self._credentials = Credentials("", "")
+        self.settings: dict[str, str] = {}
         self.title = self._title()
 
     def _title(self) -> str:
@@ -88,7 +89,7 @@ class Strongroom(Server):
         for node in others:
             node.data_dir.mkdir(mode=0o700)
             shutil.copy(first.data_dir / "root.key", node.data_dir / "root.key")
-        self._credentials = _credentials(first.data_dir)
+        self._credentials = credentials_of(first.data_dir)
         started = time.monotonic()
         for node in self._nodes:
             self._serve(node, database)
@@ -132,7 +133,7 @@ class Strongroom(Server):
         if self._tls:
             certificate, key = make_certificate(self.home)
             command += ["--tls-cert", certificate, "--tls-key", key]
-        self.launch(*command, environment=plain_environment())
+        self.launch(*command, environment=plain_environment(**self.settings))
 
     def _all_answer(self) -> bool:
         read = Call("GetSecretValue", {"SecretId": HOT})
@@ -144,7 +145,7 @@ class Strongroom(Server):
         require_success(ask(url, signed(call, url, self._credentials)), call)
 
 
-def _credentials(data_dir: Path) -> Credentials:
+def credentials_of(data_dir: Path) -> Credentials:
     parser = configparser.ConfigParser()
     parser.read(data_dir / "credentials")
     profile = parser["default"]

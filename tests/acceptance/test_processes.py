@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from strongroom import processes
+from strongroom.config import Config
 from strongroom.processes import FIRST_RESTART_DELAY_S, MAX_RESTART_DELAY_S, STEADY_AFTER_S
 
 WAIT_SECONDS = 60
@@ -143,3 +144,17 @@ def test_the_wait_before_a_start_doubles_up_to_its_limit_and_is_short_again_afte
     assert delays[-1] == MAX_RESTART_DELAY_S
     worker.started_at = now
     assert worker.ended(now + STEADY_AFTER_S) == FIRST_RESTART_DELAY_S
+
+
+def test_a_worker_has_its_threads_wait_for_one_another_only_briefly(monkeypatch):
+    asked = []
+
+    def ended(*_: object, **__: object):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "setswitchinterval", asked.append)
+    monkeypatch.setattr(processes, "open_node", ended)
+    with pytest.raises(KeyboardInterrupt):
+        processes.run_worker(Config(), None, 0, ended)
+    assert asked == [processes.SWITCH_SECONDS]
+    assert processes.SWITCH_SECONDS <= 0.001

@@ -118,7 +118,7 @@ def test_when_a_key_was_last_used_is_told(iam):
     never = {"ServiceName": "N/A", "Region": "N/A"}
     assert iam("GetAccessKeyLastUsed", AccessKeyId=key_id) == {"UserName": "alice", "AccessKeyLastUsed": never}
     use = KeyUse(NOW, REGION, "secretsmanager")
-    iam.deployment.node.storage.write(lambda tx: tx.identities.record_key_use(key_id, use))
+    iam.deployment.node.storage.write(lambda tx: tx.identities.record_key_uses({key_id: use}))
     told = iam("GetAccessKeyLastUsed", AccessKeyId=key_id)["AccessKeyLastUsed"]
     assert told == {"LastUsedDate": NOW.replace(microsecond=0), "ServiceName": "secretsmanager", "Region": REGION}
     with pytest.raises(NoSuchEntity):

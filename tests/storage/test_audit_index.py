@@ -126,8 +126,23 @@ def test_nothing_is_committed_while_nothing_is_new(index, storage, folder, state
     assert statements == []
 
 
-STEPS = ["advance_trail_position", "secrets_by_names", "insert_trail_events", "add_secret_readers"]
-STEPS += ["drop_surplus_readers", "record_key_use"]
+def test_a_slice_holds_the_database_for_the_same_few_statements_however_many_records_and_secrets_it_has(
+    storage, folder, monkeypatch, statements
+):
+    monkeypatch.setattr(audit_index, "MIN_SLICE", 40)
+    for number in range(60):
+        insert_secret(storage, name=f"app-{number}")
+    index, seen = new_index(storage, folder), []
+    for first, count in ((0, 2), (20, 40)):
+        write(folder, [read_of(f"app-{number}", number) for number in range(first, first + count)])
+        statements.clear()
+        assert index.copy_all() == count
+        seen.append([name for name in statements if name != "find_trail_position"])
+    assert seen == [STEPS, STEPS], "two of a read, then five that change something"
+
+
+STEPS = ["known_trail_events", "secrets_by_names", "advance_trail_position", "insert_trail_events"]
+STEPS += ["add_secret_readers", "drop_surplus_readers", "record_key_uses"]
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
@@ -260,6 +275,27 @@ def test_what_is_older_than_the_retention_is_deleted_and_not_copied(storage, fol
     write(folder, [read_of("app", 1)])
     assert index.copy_all() == 1
     assert event_ids(database_url) == [f"event-{60 * 86_400}"]
+
+
+def test_however_much_is_too_old_it_goes_in_short_slices(storage, folder, database_url, monkeypatch):
+    monkeypatch.setattr(audit_index, "MAX_SLICE", 16)
+    for number in range(40):
+        insert_secret(storage, name=f"app-{number}", created_at=NOW - timedelta(days=1))
+    write(folder, [read_of(f"app-{number}", number) for number in range(40)])
+    later = FrozenClock(NOW)
+    index = new_index(storage, folder, later)
+    index.copy_all()
+    later.advance(timedelta(days=91))
+    slices = []
+    for verb in ("delete_events", "delete_readers"):
+        delete = getattr(SqlTrailIndex, verb)
+        monkeypatch.setattr(
+            SqlTrailIndex, verb, lambda *args, delete=delete: (count := delete(*args), slices.append(count))[0]
+        )
+    assert index.forget_old() == 40
+    assert sum(slices) == 80
+    assert max(slices) <= 16
+    assert run_sql(database_url, "SELECT COUNT(*) FROM secret_readers") == [(0,)]
 
 
 def test_the_lag_is_told_while_more_waits(storage, folder, monkeypatch):

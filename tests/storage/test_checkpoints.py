@@ -80,6 +80,21 @@ def test_a_checkpoint_that_fails_is_logged_and_ends_neither_thread(caplog):
     assert "A checkpoint failed" in caplog.text
 
 
+def test_a_disk_that_does_not_flush_leaves_nothing_to_the_writer_and_ends_neither_thread(caplog):
+    def flush():
+        raise OSError("the disk fails")
+
+    writer, own = FakeConnection(), FakeConnection()
+    checkpointer = Checkpointer(writer, lambda: own, busy_timeout_ms=1, flush=flush)
+    writer.commit(None, "main", sqlite_checkpoint.CHECKPOINT_AT_PAGES)
+    with caplog.at_level(logging.ERROR):
+        while len(own.modes) < 3:
+            checkpointer.after_commit()
+        checkpointer.stop()
+    assert writer.modes == []
+    assert "A checkpoint failed" in caplog.text
+
+
 def test_a_short_log_is_left_alone():
     connection = FakeConnection()
     checkpointer = Checkpointer(connection, lambda: connection, busy_timeout_ms=1)
@@ -104,10 +119,38 @@ def test_the_writer_moves_the_rest_only_and_never_waits_for_the_whole(patient):
     checkpointer.stop()
 
 
+def test_more_than_a_short_rest_is_not_left_to_the_writer(monkeypatch):
+    monkeypatch.setattr(sqlite_checkpoint, "IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(sqlite_checkpoint, "ERASE_AFTER_SECONDS", 0)
+    writer, own = FakeConnection(), FakeConnection(rest=sqlite_checkpoint.REST_PAGES + 1)
+    checkpointer = Checkpointer(writer, lambda: own, busy_timeout_ms=1)
+    checkpointer.after_commit(erases=True)
+    while len(own.modes) < 3 * sqlite_checkpoint.MAX_ROUNDS:
+        checkpointer.after_commit()
+    assert writer.modes == [], "it would be busy for as long as the backup was that kept the log"
+    assert set(own.modes) == {apsw.SQLITE_CHECKPOINT_PASSIVE}
+    own.rest = sqlite_checkpoint.REST_PAGES
+    while checkpointer._erasing:
+        checkpointer.after_commit()
+    assert apsw.SQLITE_CHECKPOINT_TRUNCATE in (writer.modes or own.modes), "nor is it forgotten that it is to be erased"
+    checkpointer.stop()
+
+
+@pytest.mark.parametrize(("pages", "is_left"), [(201 * sqlite_checkpoint.REST_SHARE, True), (12_000, False)])
+def test_of_a_very_long_log_a_longer_rest_is_left_lest_it_grows_for_ever(pages, is_left, monkeypatch):
+    connection = FakeConnection()
+    monkeypatch.setattr(connection, "wal_checkpoint", lambda *, mode: (pages, pages - 201))
+    checkpointer = Checkpointer(connection, FakeConnection, busy_timeout_ms=1)
+    assert checkpointer._catch_up(connection) is is_left
+    checkpointer.stop()
+
+
 def test_a_log_that_grows_as_fast_as_it_is_moved_is_tried_a_bounded_number_of_times():
-    connection = FakeConnection(rest=sqlite_checkpoint.REST_PAGES + 1)
-    Checkpointer._catch_up(connection)
-    assert len(connection.modes) == sqlite_checkpoint.MAX_ROUNDS
+    connection, flushed = FakeConnection(rest=sqlite_checkpoint.REST_PAGES + 1), []
+    checkpointer = Checkpointer(connection, FakeConnection, busy_timeout_ms=1, flush=lambda: flushed.append(1))
+    checkpointer._catch_up(connection)
+    assert len(connection.modes) == len(flushed) == sqlite_checkpoint.MAX_ROUNDS
+    checkpointer.stop()
 
 
 def test_a_long_log_begins_anew_while_the_writer_goes_on(sqlite, monkeypatch):

@@ -160,10 +160,12 @@ def test_an_identity_that_others_refer_to_is_not_deleted(filled):
 
 
 def test_the_last_use_of_a_key_is_the_latest_whatever_order_nodes_tell_it_in(filled):
+    filled.write(lambda tx: tx.insert_access_key(make_access_key(access_key_id="AKIA1")))
     late = KeyUse(NOW, "eu-central-1", "secretsmanager")
-    filled.write(lambda tx: tx.identities.record_key_use("AKIA1", late))
+    filled.write(lambda tx: tx.identities.record_key_uses({"AKIA1": late, "AKIAGONE": late}))
     early = KeyUse(NOW - timedelta(hours=1), "us-east-1", "sts")
-    filled.write(lambda tx: tx.identities.record_key_use("AKIA1", early))
+    filled.write(lambda tx: tx.identities.record_key_uses({"AKIA1": early}))
+    assert filled.read(lambda tx: tx.identities.key_use("AKIAGONE")) is None, "no such key"
     assert filled.read(lambda tx: tx.identities.key_use("AKIA1")) == late
     filled.write(lambda tx: tx.identities.forget_key_use("AKIA1"))
     assert filled.read(lambda tx: tx.identities.key_use("AKIA1")) is None

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
+import apsw
 import psycopg
 import pytest
 
 from strongroom.storage.base import Job
+from strongroom.storage.sql import load
 from support.clock import NOW
-from support.storages import claim_one, make_job
+from support.storages import claim_one, make_job, sqlite_path
 
 SECOND = timedelta(seconds=1)
 LEASE = timedelta(seconds=60)
@@ -184,3 +187,13 @@ def test_the_reason_of_a_retry_is_kept(storage, text):
     held = claim(storage)
     storage.write(lambda tx: tx.retry_job(held, NOW, text))
     assert find(storage, held).last_error == text
+
+
+@pytest.mark.parametrize("name", ["claim_oldest_jobs", "claim_newest_jobs", "find_due_job"])
+def test_a_claim_walks_an_index_and_sorts_nothing_however_many_jobs_are_due_at_one_instant(sqlite, sqlite_url, name):
+    query = load("sqlite").writing[name]
+    params = {"owner": "me", "now": 9, "lease_until": 9, "row_limit": 8}
+    with closing(apsw.Connection(str(sqlite_path(sqlite_url)))) as connection:
+        plan = [row[-1] for row in connection.execute(f"EXPLAIN QUERY PLAN {query.text}", query.bind(params))]
+    assert any("USING INDEX jobs_by_time" in step for step in plan)
+    assert not any("TEMP B-TREE" in step for step in plan), plan

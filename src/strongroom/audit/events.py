@@ -127,6 +127,8 @@ def event_of(record: bytes, trail: str, sequence: int) -> TrailEvent | None:
 
 def wanted_stage(event: TrailEvent) -> str:
     """Return the label that a read of a secret asked for."""
+    if "versionStage" not in event.record and "versionId" not in event.record:
+        return CURRENT  # most reads: taking the record apart again would cost more than all else about a reader
     parameters = _decode(event.record.encode()).request_parameters or {}
     stage = parameters.get("versionStage")
     if isinstance(stage, str):

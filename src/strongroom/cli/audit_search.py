@@ -129,7 +129,7 @@ def _from_files(config: Config, query: EventQuery, account_id: str | None) -> It
             if event is None or account_id not in (None, event.account_id):
                 continue
             if query.resource_arn is not None and event.resource_arn is None:  # which a name alone does not tell
-                event = replace(event, resource_arn=query.resource_arn)
+                event = event._replace(resource_arn=query.resource_arn)
             if replace(query, account_id=event.account_id).wants(event):
                 yield event
 

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 MAX_READERS: Final = 200
 """Readers kept of one secret."""
@@ -46,8 +46,7 @@ class TrailPosition:
     file_offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class TrailEvent:
+class TrailEvent(NamedTuple):
     """One record of a trail with what it can be found by.
 
     Attributes:

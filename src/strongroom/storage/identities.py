@@ -6,7 +6,7 @@ refers to its unique id, which stays when its name changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -152,9 +152,9 @@ class SqlIdentities:
     def rename_principal(self, principal_id: str, arn: str) -> None:
         self._change("rename_principal", {"principal_id": principal_id, "arn": arn})
 
-    def record_key_use(self, access_key_id: str, use: KeyUse) -> None:
-        params = {"access_key_id": access_key_id, "used_at": to_micros(use.used_at)}
-        self._change("record_key_use", params | {"region": use.region, "service": use.service})
+    def record_key_uses(self, uses: Mapping[str, KeyUse]) -> None:
+        rows = [(key, to_micros(use.used_at), use.region, use.service) for key, use in sorted(uses.items())]
+        self._change("record_key_uses", {"rows": msgspec.json.encode(rows).decode()})
 
     def key_use(self, access_key_id: str) -> KeyUse | None:
         rows = self._run("find_key_use", {"access_key_id": access_key_id})

@@ -110,7 +110,9 @@ class SqliteStorage:
             connection = _open(path)
             _migrate(connection)
             self._notes = ChangeNotes(path)
-            checkpointer = Checkpointer(connection, lambda: _open(path), busy_timeout_ms=BUSY_TIMEOUT_MS)
+            checkpointer = Checkpointer(
+                connection, lambda: _open(path), busy_timeout_ms=BUSY_TIMEOUT_MS, flush=self._notes.flush
+            )
             self._writer = threading.Thread(
                 target=self._write_batches, args=(connection, checkpointer, self._notes), name="sqlite-writer"
             )

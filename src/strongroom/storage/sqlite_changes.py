@@ -118,6 +118,11 @@ class ChangeNotes:
         if mark is not None:
             self._ring.note(mark, arns)
 
+    def flush(self) -> None:
+        """Put on disk what checkpoints have written into the database file. Raises OSError."""
+        if self._mark is not None:
+            self._mark.flush()
+
     def close(self) -> None:
         if self._mark is not None:
             self._mark.release()

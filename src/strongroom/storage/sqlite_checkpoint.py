@@ -2,10 +2,17 @@
 
 A passive checkpoint on a thread of its own does nearly all of the work. While calls keep coming it never
 meets the end of the log, so the log would grow for ever: the rest, a few pages, is moved by the writer itself
-between two batches, or by the thread when there are none. After that the log begins anew.
+between two batches, or by the thread when there are none. After that the log begins anew. More than a few pages are
+never left to the writer: when a long reader, such as a backup, ends, all that it kept in the log can be moved at once,
+and whoever does it is busy for seconds.
+
+A checkpoint that does not meet the end of the log does not wait for the disk (walCheckpoint in SQLite's wal.c), so
+the one that does would wait for all pages that others have moved. The thread flushes the database file after each of
+its own, and so the writer waits for the rest alone.
 
 When a wrapped key was deleted or replaced, the log is cut to nothing instead: its bytes are gone from the
-database and from the log within a few seconds, or when the last long reader, such as a backup, has ended.
+database and from the log within a few seconds, or when the last long reader, such as a backup, has ended. The log
+begins anew as usual meanwhile: cutting a long one takes the file system longer than callers should wait.
 Nothing here waits for readers longer than `READERS_MS`; a log that is in use grows until they have ended.
 """
 
@@ -14,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Generator
 from typing import Final
 
@@ -24,6 +32,10 @@ CHECKPOINT_AT_PAGES: Final = 4_000
 
 REST_PAGES: Final = 200
 """What may be left to the writer."""
+
+REST_SHARE: Final = 64
+"""Of a long log one page in so many may be left, lest it grows for ever where calls come faster than a slow disk takes
+them."""
 
 MAX_ROUNDS: Final = 4
 """Passive checkpoints that try to leave no more than that."""
@@ -43,13 +55,21 @@ class Checkpointer:
     """Watches the log of the writer's connection; runs on a thread and a connection of its own."""
 
     def __init__(
-        self, writer: apsw.Connection, connect: Callable[[], apsw.Connection], *, busy_timeout_ms: int
+        self,
+        writer: apsw.Connection,
+        connect: Callable[[], apsw.Connection],
+        *,
+        busy_timeout_ms: int,
+        flush: Callable[[], None] = lambda: None,
     ) -> None:
+        """Watch the log of `writer`; `flush` returns when what was written to the database file is on disk."""
         self._writer = writer
         self._connect = connect
         self._busy_timeout_ms = busy_timeout_ms
+        self._flush = flush
         self._pages = 0
         self._erasing = False
+        self._erase_at = 0.0
         self._only_the_rest = False
         self._turn = threading.Lock()
         self._wanted = threading.Event()
@@ -61,7 +81,8 @@ class Checkpointer:
 
     def after_commit(self, *, erases: bool = False) -> None:
         """Called by the writer between batches, when no transaction is open; `erases` after one that deleted keys."""
-        if erases:
+        if erases and not self._erasing:
+            self._erase_at = time.monotonic() + ERASE_AFTER_SECONDS
             self._erasing = True
         if self._only_the_rest:
             self._finish(self._writer)
@@ -82,15 +103,16 @@ class Checkpointer:
         connection = self._connect()
         while not self._stopping.is_set():
             self._wanted.wait()
-            if self._erasing:
-                self._stopping.wait(ERASE_AFTER_SECONDS)
+            self._gather_deletions()
             self._wanted.clear()
+            if self._stopping.is_set():
+                break
             with _postponed_on_failure():
-                self._catch_up(connection)
-                self._finished.clear()
-                self._only_the_rest = True
+                if self._catch_up(connection):
+                    self._finished.clear()
+                    self._only_the_rest = True
             if not self._stopping.is_set():  # `stop` says so before it ends this wait, which was cleared just now
-                self._finished.wait(IDLE_SECONDS)
+                (self._finished if self._only_the_rest else self._stopping).wait(IDLE_SECONDS)
             self._finish(connection)
             if self._erasing:
                 self._wanted.set()
@@ -98,12 +120,24 @@ class Checkpointer:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         connection.close()
 
-    @staticmethod
-    def _catch_up(connection: apsw.Connection) -> None:
+    def _gather_deletions(self) -> None:
+        """Wait before the log is cut for deletions, unless it gets long meanwhile."""
+        while self._erasing and self._pages < CHECKPOINT_AT_PAGES and not self._stopping.is_set():
+            left = self._erase_at - time.monotonic()
+            if left <= 0:
+                return
+            self._stopping.wait(min(left, IDLE_SECONDS))
+
+    def _catch_up(self, connection: apsw.Connection) -> bool:
+        """Move what can be moved, and tell whether only a short rest is left."""
+        pages = left = 0
         for _ in range(MAX_ROUNDS):
             pages, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            if pages - moved <= REST_PAGES:
-                return
+            left = pages - moved
+            self._flush()
+            if left <= REST_PAGES:
+                return True
+        return left <= pages // REST_SHARE
 
     def _finish(self, connection: apsw.Connection) -> None:
         """Move the rest, unless the other thread does or has done so."""
@@ -119,7 +153,7 @@ class Checkpointer:
             self._turn.release()
 
     def _move_rest(self, connection: apsw.Connection) -> None:
-        if not self._erasing:
+        if not self._erasing or time.monotonic() < self._erase_at:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             return
         self._erasing = False
@@ -127,6 +161,7 @@ class Checkpointer:
         try:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except apsw.Error:
+            self._erase_at = time.monotonic() + ERASE_AFTER_SECONDS
             self._erasing = True
             raise
         finally:
@@ -140,5 +175,5 @@ def _postponed_on_failure() -> Generator[None]:
         yield
     except apsw.BusyError:
         pass
-    except apsw.Error:
+    except (apsw.Error, OSError):
         logger.exception("A checkpoint failed; the write-ahead log grows until one succeeds")

@@ -5,10 +5,11 @@ rewrites in each commit, before COMMIT returns: change counter, length and check
 (https://www.sqlite.org/walformat.html#the_wal_index_header). There are two copies. A commit writes the
 second one first, so two that are alike are whole, as SQLite's own readers take them.
 
-Closing any descriptor of that file takes away the locks that SQLite holds on it in this process (POSIX advisory
-locks belong to a process and a file, not to a descriptor), and without them another process would take the database
-for unused and begin its shared memory anew. So a process has one mark of a database, however many storages, and it
-is closed when the last of them has closed its connections.
+Closing any descriptor of that file, or of the database, takes away the locks that SQLite holds on it in this process
+(POSIX advisory locks belong to a process and a file, not to a descriptor), and without them another process would
+take the database for unused, delete its log and begin its shared memory anew. So a process has one mark of a
+database, however many storages, with the only descriptors of these files that are not SQLite's, and it is closed when
+the last of them has closed its connections.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class CommitMark:
         self._database = database
         self._users = 0
         self._descriptor = os.open(f"{database}-shm", os.O_RDONLY | os.O_CLOEXEC)
+        self._file = os.open(database, os.O_RDONLY | os.O_CLOEXEC)
         self._memory = mmap.mmap(self._descriptor, mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ)
 
     @classmethod
@@ -52,6 +54,10 @@ class CommitMark:
         mark = memory[:COPY_BYTES]
         return mark if mark == memory[COPY_BYTES : 2 * COPY_BYTES] else None
 
+    def flush(self) -> None:
+        """Put on disk what was written into the database file, by whichever connection. Raises OSError."""
+        os.fdatasync(self._file)
+
     def release(self) -> None:
         """Use it no more. To be called when the connections of who used it are closed."""
         with _opening:
@@ -60,3 +66,4 @@ class CommitMark:
                 del _open[self._database]
                 self._memory.close()
                 os.close(self._descriptor)
+                os.close(self._file)

@@ -17,9 +17,6 @@ from strongroom.domain.trail_event import MAX_READERS, EventPlace, EventQuery, R
 from strongroom.storage.base import SecretPlace, TrailPage
 from strongroom.storage.rows import Params, Row, micros
 
-SURPLUS: Final = 1_000_000
-"""More readers than a secret ever gets between two times that the surplus is dropped."""
-
 Run = Callable[[str, Params], list[Row]]
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -57,6 +54,10 @@ class SqlTrailIndex:
     def insert_events(self, events: Sequence[TrailEvent]) -> set[str]:
         rows = [_event_row(event) for event in events]
         return {row[0] for row in self._change("insert_trail_events", {"rows": _encode(rows).decode()})}
+
+    def known_events(self, event_ids: Iterable[str]) -> set[str]:
+        rows = [(event_id,) for event_id in event_ids]
+        return {row[0] for row in self._run("known_trail_events", {"rows": _encode(rows).decode()})}
 
     def find_event(self, event_id: str) -> TrailEvent | None:
         rows = self._run("find_trail_event", {"event_id": event_id})
@@ -104,14 +105,14 @@ class SqlTrailIndex:
             return
         rows = sorted(_reader_row(reader) for reader in readers)  # one order, so that nodes do not deadlock
         self._change("add_secret_readers", {"rows": _encode(rows).decode()})
-        for arn in sorted({reader.secret_arn for reader in readers}):
-            self._change("drop_surplus_readers", {"secret_arn": arn, "kept": MAX_READERS, "row_limit": SURPLUS})
+        arns = sorted({(reader.secret_arn,) for reader in readers})
+        self._change("drop_surplus_readers", {"rows": _encode(arns).decode(), "kept": MAX_READERS})
 
     def readers(self, secret_arn: str) -> list[Reader]:
         return [_reader_of(row) for row in self._run("list_secret_readers", {"secret_arn": secret_arn})]
 
-    def delete_readers(self, before: datetime) -> None:
-        self._change("delete_old_readers", {"before": to_micros(before)})
+    def delete_readers(self, before: datetime, limit: int) -> int:
+        return len(self._change("delete_old_readers", {"before": to_micros(before), "row_limit": limit}))
 
 
 def _event_row(event: TrailEvent) -> tuple[Any, ...]:

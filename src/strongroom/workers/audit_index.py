@@ -5,13 +5,13 @@ Rules:
   copies. A record that is there already (its id is unique) is neither copied nor counted again.
 - Only what is on disk is copied, so the table never knows more than the trail after a power cut.
 - With the same transaction go the readers of secrets and the last use of long-term access keys.
-- A slice is as large as fits into `SLICE_SECONDS` of work in the database (`runner`). While there is nothing
-  new nothing is committed; what is new is committed once a second, because every commit makes readers work
-  things out anew (docs/adr/0012). What is more than a slice follows after pauses: copying takes a quarter of a
-  processor at most, and falls behind where calls are very many. The lag is a metric.
-- Events and readers older than the retention are deleted, a slice at a time.
-- Where a call named a secret without its ARN, the ARN is that of the secret which has the name when the record
-  is copied, if it was there at the time of the call.
+- A slice is read, taken apart and looked up before the database's one writer is taken (`trail_slice`), and is as
+  large as fits into `HOLD_SECONDS` of work there: callers that change something wait no longer than that and its
+  commit, whatever the machine is like. While there is nothing new nothing is committed; what is new is
+  committed once a second, because every commit makes readers work things out anew (docs/adr/0012). What is more
+  than a slice follows after pauses: copying takes a quarter of a processor at most, and falls behind where calls
+  are very many. The lag is a metric.
+- Events and readers older than the retention are deleted, in slices of the same length of time.
 """
 
 from __future__ import annotations
@@ -19,25 +19,32 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from strongroom.audit.events import SECRET_TYPE, event_of, wanted_stage
+from strongroom.audit.events import event_of
 from strongroom.audit.files import Placed, open_path, records_after, trail_names
 from strongroom.clock import Clock
-from strongroom.domain.trail_event import Outcome, Reader, TrailEvent, TrailPosition, agent_family
+from strongroom.domain.trail_event import TrailPosition
 from strongroom.metrics import Metrics
-from strongroom.storage.base import KeyUse, SecretPlace, Storage, Transaction
+from strongroom.storage.base import Storage, Transaction
+from strongroom.workers import trail_slice
 from strongroom.workers.runner import next_slice
+from strongroom.workers.trail_slice import TrailSlice
+
+T = TypeVar("T")
 
 POLL_SECONDS: Final = 1.0
-MIN_SLICE: Final = 64
-MAX_SLICE: Final = 512
-"""Records copied in one transaction. Fewer than the least cost their commit and little else."""
+HOLD_SECONDS: Final = 0.005
+"""How long one slice may work in the database."""
+
+MIN_SLICE: Final = 8
+MAX_SLICE: Final = 128
+"""Records copied, or deleted, in one transaction. What fewer than the least take is their statements and their commit;
+more than the most would make a commit long, which is not part of the work that is measured."""
 
 PAUSE_FACTOR: Final = 3
 """Pause after a slice, while there is more, by the time that it took."""
@@ -45,11 +52,8 @@ PAUSE_FACTOR: Final = 3
 FINAL_SECONDS: Final = 1.0
 """How long a stopping server goes on copying; the next start does the rest."""
 
-DELETE_SLICE: Final = 200
 RETENTION_SECONDS: Final = 60.0
 """How often what is too old is looked for."""
-
-_SESSION_KEY: Final = "ASIA"
 
 logger = logging.getLogger(__name__)
 
@@ -92,14 +96,24 @@ class AuditIndex:
 
     def forget_old(self) -> int:
         """Delete what is older than the retention, and return how many events that were."""
-        before, deleted = self._clock.now() - self._kept, 0
-        while self._storage.read(lambda tx: tx.trail.has_events(before)):
-            began = time.monotonic()
-            deleted += self._storage.write(lambda tx: tx.trail.delete_events(before, DELETE_SLICE))
-            self._pause(began)
-        if deleted:
-            self._storage.write(lambda tx: tx.trail.delete_readers(before))
+        before = self._clock.now() - self._kept
+        if not self._storage.read(lambda tx: tx.trail.has_events(before)):
+            return 0
+        deleted = self._delete(lambda tx, limit: tx.trail.delete_events(before, limit))
+        self._delete(lambda tx, limit: tx.trail.delete_readers(before, limit))
         return deleted
+
+    def _delete(self, delete: Callable[[Transaction, int], int]) -> int:
+        """Delete slice after slice until there is no whole one, or the server stops; return how much that was."""
+        deleted, size = 0, MIN_SLICE
+        while True:
+            began = time.monotonic()
+            count, took = self._storage.write(lambda tx, size=size: _timed(lambda: delete(tx, size)))  # type: ignore[misc]
+            deleted += count
+            if count < size or self._stopping.is_set():
+                return deleted
+            size = next_slice(size, took, MAX_SLICE, least=MIN_SLICE, seconds=HOLD_SECONDS)
+            self._pause(began)
 
     def _run(self) -> None:
         due = 0.0
@@ -162,20 +176,19 @@ class AuditIndex:
         wanted = [event for event in events if event is not None and event.happened_at >= oldest]
         before, after = self._positions[name], part[-1].position
 
-        def copy(tx: Transaction) -> float:
-            began = time.monotonic()
+        def put(tx: Transaction, prepared: TrailSlice) -> None:
             if not tx.trail.advance(name, before, after):
                 raise OvertakenError
-            _insert(tx, wanted)
-            return time.monotonic() - began
+            trail_slice.put(tx, prepared)
 
         try:
-            took = self._storage.write(copy)
+            prepared = self._storage.read(lambda tx: trail_slice.prepare(tx, wanted))
+            _, took = self._storage.write(lambda tx: _timed(lambda: put(tx, prepared)))
         except Exception:
             del self._positions[name]  # whatever happened, the database knows how far it is
             raise
         self._positions[name] = after
-        self._slice = max(MIN_SLICE, next_slice(self._slice, took, MAX_SLICE))
+        self._slice = next_slice(self._slice, took, MAX_SLICE, least=MIN_SLICE, seconds=HOLD_SECONDS)
 
     def _note_lag(self, part: Sequence[Placed]) -> None:
         last = event_of(part[-1].line.record, "", 0)
@@ -197,70 +210,8 @@ def _state_of(path: Path) -> tuple[int, int] | None:
     return state.st_ino, state.st_size
 
 
-def _insert(tx: Transaction, events: Sequence[TrailEvent]) -> None:
-    """Insert the events that are not there yet, with what follows from them."""
-    if not events:
-        return
-    events = _with_arns(tx, events)
-    fresh = tx.trail.insert_events(events)
-    inserted: list[TrailEvent] = []
-    for event in events:
-        if event.event_id in fresh:
-            fresh.remove(event.event_id)  # a slice may hold a repeated record twice
-            inserted.append(event)
-    tx.trail.add_readers(readers_of(inserted))
-    for key, use in sorted(key_uses_of(inserted).items()):
-        if tx.find_access_key(key) is not None:
-            tx.identities.record_key_use(key, use)
-
-
-def _with_arns(tx: Transaction, events: Sequence[TrailEvent]) -> list[TrailEvent]:
-    places = {_place_of(event) for event in events if event.resource_type == SECRET_TYPE and event.resource_arn is None}
-    secrets = tx.trail.secrets_named(places) if places else {}
-    completed = []
-    for event in events:
-        found = secrets.get(_place_of(event)) if event.resource_arn is None else None
-        if found is not None and found[1].replace(microsecond=0) <= event.happened_at:
-            completed.append(replace(event, resource_arn=found[0]))
-        else:
-            completed.append(event)
-    return completed
-
-
-def _place_of(event: TrailEvent) -> SecretPlace:
-    return SecretPlace(event.account_id, event.region or "", event.resource_name or "")
-
-
-def readers_of(events: Iterable[TrailEvent]) -> list[Reader]:
-    """Return who read or tried to read secrets, each reader once."""
-    found: dict[tuple[str, str, str, str, str], Reader] = {}
-    for event in events:
-        if event.event_name != "GetSecretValue" or event.resource_arn is None or event.principal_arn is None:
-            continue
-        agent, stage = agent_family(event.user_agent), wanted_stage(event)
-        key = (event.resource_arn, event.principal_arn, event.source_ip, agent, stage)
-        at, is_read = event.happened_at, event.outcome is Outcome.SUCCESS
-        before = found.get(key) or Reader(*key, at, at, 0, 0, None)
-        refused_at = before.refused_at if is_read else max(at, before.refused_at or at)
-        found[key] = Reader(
-            *key,
-            first_at=min(before.first_at, at),
-            last_at=max(before.last_at, at),
-            reads=before.reads + is_read,
-            refusals=before.refusals + (not is_read),
-            refused_at=refused_at,
-        )
-    return list(found.values())
-
-
-def key_uses_of(events: Iterable[TrailEvent]) -> dict[str, KeyUse]:
-    """Return the last use of each long-term key by a caller that was proven."""
-    uses: dict[str, KeyUse] = {}
-    for event in events:
-        key = event.access_key_id
-        if key is None or event.principal_arn is None or key.startswith(_SESSION_KEY):
-            continue
-        if key not in uses or event.happened_at >= uses[key].used_at:
-            service = event.event_source.partition(".")[0]
-            uses[key] = KeyUse(event.happened_at, event.region or "", service)
-    return uses
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    """Return what a work returns, and how many seconds it took."""
+    began = time.monotonic()
+    result = work()
+    return result, time.monotonic() - began

@@ -34,7 +34,7 @@ from strongroom.storage.base import Job, Storage, Transaction
 LEASE: Final = timedelta(seconds=60)
 POLL_SECONDS: Final = 1.0
 MAX_RETRY_DELAY: Final = timedelta(minutes=5)
-MIN_SLICE: Final = 16
+MIN_SLICE: Final = 4
 """Below this a slice costs its two commits and little else."""
 
 SLICE_SECONDS: Final = 0.01
@@ -71,10 +71,13 @@ def retry_delay(attempts: int) -> timedelta:
     return min(timedelta(seconds=2 ** min(attempts, 16)), MAX_RETRY_DELAY)
 
 
-def next_slice(size: int, took: float, most: int) -> int:
-    """Return how many jobs the next slice has, after one of `size` that took so many seconds; at most `most`."""
-    if took > SLICE_SECONDS:
-        return max(min(MIN_SLICE, most), size // 2)
+def next_slice(size: int, took: float, most: int, *, least: int = MIN_SLICE, seconds: float = SLICE_SECONDS) -> int:
+    """Return how many jobs the next slice has, after one of `size` that took so many seconds; at most `most`.
+
+    One that took more than it may is followed by one that would have taken half as long at most.
+    """
+    if took > seconds:
+        return max(min(least, most), min(size // 2, int(size * seconds / took)))
     return min(most, size + max(1, size // 4))
 
 

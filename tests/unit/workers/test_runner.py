@@ -349,4 +349,7 @@ def test_slices_grow_while_they_are_quick_and_shrink_when_callers_would_wait():
     assert sizes == sorted(sizes)
     sizes = [size := next_slice(size, SLICE_SECONDS * 2, most) for _ in range(30)]
     assert sizes[-1] == MIN_SLICE
+    assert next_slice(64, SLICE_SECONDS * 16, most) == 4, "far too long is mended at once"
+    assert next_slice(64, 0.02, most, least=1, seconds=0.005) == 16
+    assert next_slice(2, 0.02, most, least=1, seconds=0.005) == 1
     assert next_slice(4, SLICE_SECONDS * 2, 4) == 4, "where calls run side by side, few are submitted together"

@@ -119,10 +119,11 @@ SELECT {access_key_columns} FROM access_keys WHERE principal_id = :principal_id 
 -- The revision outdates what was remembered of the key under its former name
 UPDATE access_keys SET principal_arn = :arn, revision = revision + 1 WHERE principal_id = :principal_id
 
--- record_key_use --
+-- record_key_uses --
+-- Of the keys that are there
 INSERT INTO access_key_uses (access_key_id, used_at, region, service)
-VALUES (:access_key_id, :used_at, :region, :service)
-ON CONFLICT (access_key_id) DO UPDATE SET used_at = excluded.used_at, region = excluded.region,
+SELECT value->>0, CAST(value->>1 AS BIGINT), value->>2, value->>3 FROM {given_rows}
+WHERE EXISTS (SELECT 1 FROM access_keys WHERE access_key_id = value->>0) ON CONFLICT (access_key_id) DO UPDATE SET used_at = excluded.used_at, region = excluded.region,
 service = excluded.service WHERE excluded.used_at > access_key_uses.used_at
 
 -- find_key_use --

@@ -25,7 +25,7 @@ WHERE (kind, subject) IN (
 UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
 WHERE (kind, subject) IN (
   SELECT kind, subject FROM jobs WHERE kind <> 'notify' AND run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
-  ORDER BY run_at DESC, subject LIMIT :row_limit
+  ORDER BY run_at DESC, subject DESC LIMIT :row_limit
 ) RETURNING {job_columns}
 
 -- find_due_job --

@@ -31,7 +31,7 @@ WHERE (kind, subject) IN (SELECT kind, subject FROM due) RETURNING {job_columns}
 -- with LIMIT may be run more than once, and then claims more
 WITH due AS MATERIALIZED (
   SELECT kind, subject FROM jobs WHERE kind <> 'notify' AND run_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
-  ORDER BY run_at DESC, subject LIMIT :row_limit FOR UPDATE SKIP LOCKED
+  ORDER BY run_at DESC, subject DESC LIMIT :row_limit FOR UPDATE SKIP LOCKED
 ) UPDATE jobs SET fence = fence + 1, attempts = attempts + 1, lease_owner = :owner, lease_until = :lease_until
 WHERE (kind, subject) IN (SELECT kind, subject FROM due) RETURNING {job_columns}
 

@@ -32,6 +32,10 @@ value->>7, CAST(value->>8 AS BIGINT), value->>9, value->>10, value->>11, value->
 value->>16, value->>17, value->>18, value->>19, value->>20
 FROM {given_rows} WHERE TRUE ON CONFLICT (event_id) DO NOTHING RETURNING event_id
 
+-- known_trail_events --
+-- Which of these are there already
+SELECT event_id FROM {given_rows} CROSS JOIN trail_events WHERE event_id = value->>0
+
 -- find_trail_event --
 SELECT {event_columns} FROM trail_events WHERE event_id = :event_id
 
@@ -81,10 +85,14 @@ refused_at = CASE WHEN secret_readers.refused_at IS NULL OR excluded.refused_at 
   THEN excluded.refused_at ELSE secret_readers.refused_at END
 
 -- drop_surplus_readers --
--- Those that were seen longest ago, beyond what is kept of one secret
-DELETE FROM secret_readers WHERE secret_arn = :secret_arn AND (principal_arn, source_ip, agent, stage) IN (
-  SELECT principal_arn, source_ip, agent, stage FROM secret_readers WHERE secret_arn = :secret_arn
-  ORDER BY last_at DESC, principal_arn, source_ip, agent, stage LIMIT :row_limit OFFSET :kept
+-- Of these secrets, those that were seen longest ago, beyond what is kept of one secret: one statement for all of them,
+-- because after each a thread of a busy process waits for its turn to run
+DELETE FROM secret_readers WHERE (secret_arn, principal_arn, source_ip, agent, stage) IN (
+  SELECT secret_arn, principal_arn, source_ip, agent, stage FROM (
+    SELECT secret_arn, principal_arn, source_ip, agent, stage, ROW_NUMBER() OVER (
+      PARTITION BY secret_arn ORDER BY last_at DESC, principal_arn, source_ip, agent, stage
+    ) AS place FROM {given_rows} CROSS JOIN secret_readers WHERE secret_arn = value->>0
+  ) AS placed WHERE place > :kept
 )
 
 -- list_secret_readers --
@@ -92,4 +100,7 @@ SELECT {reader_columns} FROM secret_readers WHERE secret_arn = :secret_arn
 ORDER BY last_at DESC, principal_arn, source_ip, agent, stage
 
 -- delete_old_readers --
-DELETE FROM secret_readers WHERE last_at < :before
+DELETE FROM secret_readers WHERE (secret_arn, principal_arn, source_ip, agent, stage) IN (
+  SELECT secret_arn, principal_arn, source_ip, agent, stage FROM secret_readers WHERE last_at < :before
+  ORDER BY last_at LIMIT :row_limit
+) RETURNING secret_arn

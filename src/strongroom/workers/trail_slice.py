@@ -1,0 +1,107 @@
+"""What a slice of a trail becomes in the index: worked out by a read, then put there by a few statements.
+
+Rules:
+- Whatever can be worked out before the database is held is: a slice keeps callers that change something waiting
+  while it is put there, and it is put there by the same few statements however many records it has.
+- An event that is there already is neither put there nor counted again, also if it came in between.
+- Where a call named a secret without its ARN, the ARN is that of the secret which has the name when the record
+  is copied, if it was there at the time of the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from strongroom.audit.events import SECRET_TYPE, wanted_stage
+from strongroom.domain.trail_event import Outcome, Reader, TrailEvent, agent_family
+from strongroom.storage.base import KeyUse, SecretPlace, Transaction
+
+_SESSION_KEY: Final = "ASIA"
+
+
+@dataclass(frozen=True, slots=True)
+class TrailSlice:
+    """Events that are not in the index yet, each once, the readers among their callers, and the use of keys."""
+
+    events: Sequence[TrailEvent]
+    readers: Sequence[Reader]
+    key_uses: Mapping[str, KeyUse]
+
+
+def prepare(tx: Transaction, events: Sequence[TrailEvent]) -> TrailSlice:
+    """Return what is to be put into the index for these events."""
+    if not events:
+        return TrailSlice((), (), {})
+    known = tx.trail.known_events(event.event_id for event in events)
+    fresh = {event.event_id: event for event in reversed(events) if event.event_id not in known}
+    return _slice_of(_with_arns(tx, list(reversed(fresh.values()))))
+
+
+def put(tx: Transaction, part: TrailSlice) -> None:
+    """Put a slice into the index, but for what has come there since it was prepared."""
+    if not part.events:
+        return
+    fresh = tx.trail.insert_events(part.events)
+    if len(fresh) < len(part.events):
+        part = _slice_of([event for event in part.events if event.event_id in fresh])
+    tx.trail.add_readers(part.readers)
+    if part.key_uses:
+        tx.identities.record_key_uses(part.key_uses)
+
+
+def _slice_of(events: Sequence[TrailEvent]) -> TrailSlice:
+    return TrailSlice(events, _readers_of(events), _key_uses_of(events))
+
+
+def _with_arns(tx: Transaction, events: Sequence[TrailEvent]) -> list[TrailEvent]:
+    places = {_place_of(event) for event in events if event.resource_type == SECRET_TYPE and event.resource_arn is None}
+    secrets = tx.trail.secrets_named(places) if places else {}
+    completed = []
+    for event in events:
+        found = secrets.get(_place_of(event)) if event.resource_arn is None else None
+        if found is not None and found[1].replace(microsecond=0) <= event.happened_at:
+            completed.append(event._replace(resource_arn=found[0]))
+        else:
+            completed.append(event)
+    return completed
+
+
+def _place_of(event: TrailEvent) -> SecretPlace:
+    return SecretPlace(event.account_id, event.region or "", event.resource_name or "")
+
+
+def _readers_of(events: Iterable[TrailEvent]) -> list[Reader]:
+    """Return who read or tried to read secrets, each reader once."""
+    found: dict[tuple[str, str, str, str, str], Reader] = {}
+    for event in events:
+        if event.event_name != "GetSecretValue" or event.resource_arn is None or event.principal_arn is None:
+            continue
+        agent, stage = agent_family(event.user_agent), wanted_stage(event)
+        key = (event.resource_arn, event.principal_arn, event.source_ip, agent, stage)
+        at, is_read = event.happened_at, event.outcome is Outcome.SUCCESS
+        before = found.get(key) or Reader(*key, at, at, 0, 0, None)
+        refused_at = before.refused_at if is_read else max(at, before.refused_at or at)
+        found[key] = Reader(
+            *key,
+            first_at=min(before.first_at, at),
+            last_at=max(before.last_at, at),
+            reads=before.reads + is_read,
+            refusals=before.refusals + (not is_read),
+            refused_at=refused_at,
+        )
+    return list(found.values())
+
+
+def _key_uses_of(events: Iterable[TrailEvent]) -> dict[str, KeyUse]:
+    """Return the last use of each long-term key by a caller that was proven."""
+    uses: dict[str, KeyUse] = {}
+    for event in events:
+        key = event.access_key_id
+        if key is None or event.principal_arn is None or key.startswith(_SESSION_KEY):
+            continue
+        if key not in uses or event.happened_at >= uses[key].used_at:
+            service = event.event_source.partition(".")[0]
+            uses[key] = KeyUse(event.happened_at, event.region or "", service)
+    return uses
