@@ -34,8 +34,10 @@ RECOVERY_SECONDS: Final = 60.0
 LINGER_SECONDS: Final = 1.0
 """After a kill of a part: what the other parts were doing for clients that are gone has ended by then."""
 
-ORPHAN_SECONDS: Final = 15.0
-"""How long workers may take to notice that their parent is gone, and to finish what they were asked."""
+ORPHAN_SECONDS: Final = 40.0
+"""How long workers may take to notice that their parent is gone, and to finish what they were asked: a server that
+stops has thirty seconds for requests under way (`shutdown_grace_seconds`).
+"""
 
 
 class Strike(StrEnum):

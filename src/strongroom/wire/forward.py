@@ -134,9 +134,8 @@ class Link:
                 return "the writing process is not reachable"
         return None
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connect(self, deadline: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect, waiting a little for a writer that is being started again: nothing was sent yet."""
-        deadline = asyncio.get_running_loop().time() + self._patience
         while True:
             try:
                 return await asyncio.open_unix_connection(self._path)
@@ -146,10 +145,12 @@ class Link:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _connected(self) -> asyncio.StreamWriter:
+        # From now on, not from its turn: those that wait behind one another would wait for ever longer, a drain too.
+        deadline = asyncio.get_running_loop().time() + self._patience
         async with self._connecting:
             writer = self._writer
             if writer is None:
-                reader, writer = await self._connect()
+                reader, writer = await self._connect(deadline)
                 self._writer = writer
                 self._listener = asyncio.create_task(self._listen(reader))
             return writer

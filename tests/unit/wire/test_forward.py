@@ -258,6 +258,16 @@ def test_a_restarted_writer_is_found_again(path: Path):
     run(main())
 
 
+def test_requests_that_wait_for_a_writer_that_is_gone_wait_together_and_not_one_after_the_other(path: Path):
+    async def main() -> None:
+        link, began = Link(path, patience=0.3), asyncio.get_running_loop().time()
+        outcomes = await asyncio.gather(*(link.forward(request()) for _ in range(10)), return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {ServiceUnavailableException}
+        assert asyncio.get_running_loop().time() - began < 1.5
+
+    run(main())
+
+
 def test_a_writer_that_stops_finishes_what_is_under_way(path: Path):
     started = asyncio.Event()
 
