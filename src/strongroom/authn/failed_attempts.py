@@ -3,7 +3,8 @@
 Rules (ours; AWS publishes none):
 - Failures are signatures that do not match, of a key or of none that is known. Each address has so many for
   each key id at once, and then some a second; so many times that for all key ids together that nobody has.
-- Whoever waits is refused before anything is looked up or computed: as throttled, which clients retry later.
+- Whoever waits is refused before anything is computed: as throttled, which clients retry later. For a key id
+  that nobody has this is known only after it was looked up.
 - A right signature is never counted. An address that fails with one key keeps its others, and a key that
   fails from one address goes on working from others: nobody is locked out by somebody else.
 - What is remembered is bounded; each process counts by itself.
@@ -46,14 +47,17 @@ class FailedAttempts:
         self._spent: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def require_patience(self, source: str, access_key_id: str, now: datetime) -> None:
-        """Refuse an address that has failed too often. Raises ThrottlingException."""
+    def require_patience(self, source: str, access_key_id: str, now: datetime, *, is_known: bool = True) -> None:
+        """Refuse an address that has failed too often with a key id, or with key ids that nobody has.
+
+        Raises:
+            ThrottlingException: it has to wait.
+        """
         if not self._spent:
             return
+        place, burst = self._places(source, access_key_id)[not is_known]
         with self._lock:
-            is_over = any(
-                self._level(place, now.timestamp()) > burst - 1 for place, burst in self._places(source, access_key_id)
-            )
+            is_over = self._level(place, now.timestamp()) > burst - 1
         if is_over:
             self._count("throttled")
             raise too_fast()
@@ -99,6 +103,8 @@ class Prover:
         def find(access_key_id: str, token: str | None) -> K | None:
             attempts.require_patience(source, access_key_id, now)
             found = find_key(access_key_id, token)
+            if found is None:
+                attempts.require_patience(source, access_key_id, now, is_known=False)
             claimed.append((access_key_id, found is not None))
             return found
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
-from strongroom.authn.failed_attempts import UNKNOWN_FACTOR, FailedAttempts
+from strongroom.authn.credentials import Credentials
+from strongroom.authn.failed_attempts import UNKNOWN_FACTOR, FailedAttempts, Prover
+from strongroom.authn.sigv4 import Signable, Verifier
 from strongroom.errors import ThrottlingException
 from strongroom.metrics import Metrics
 from support.clock import NOW
@@ -18,6 +21,13 @@ HERE, THERE = "192.0.2.1", "192.0.2.2"
 @pytest.fixture
 def attempts() -> FailedAttempts:
     return FailedAttempts(BURST, 1.0)
+
+
+class AlwaysAsks:
+    """Stands where the verifier stands, and looks only for the key."""
+
+    def verify(self, request, find_key, _now):
+        return find_key(request, None)
 
 
 def fail(
@@ -55,8 +65,17 @@ def test_made_up_key_ids_count_together(attempts):
     for number in range(BURST * UNKNOWN_FACTOR):
         fail(attempts, f"AKIA{number}", times=1, known=False)
     with pytest.raises(ThrottlingException):
-        attempts.require_patience(HERE, "AKIANEW", NOW)
-    attempts.require_patience(THERE, "AKIANEW", NOW)
+        attempts.require_patience(HERE, "AKIANEW", NOW, is_known=False)
+    attempts.require_patience(THERE, "AKIANEW", NOW, is_known=False)
+
+
+def test_an_address_that_made_up_key_ids_keeps_its_own_keys(attempts):
+    for number in range(BURST * UNKNOWN_FACTOR):
+        fail(attempts, f"AKIA{number}", times=1, known=False)
+    prover = Prover(cast("Verifier", AlwaysAsks()), attempts)
+    prover.prove(cast("Signable", "AKIAMINE"), lambda *_: cast("Credentials", object()), NOW, source=HERE)
+    with pytest.raises(ThrottlingException):
+        prover.prove(cast("Signable", "AKIANEW"), lambda *_: None, NOW, source=HERE)
 
 
 def test_wrong_signatures_of_a_known_key_do_not_use_up_what_strangers_have(attempts):
