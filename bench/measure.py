@@ -6,7 +6,7 @@ import itertools
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -30,6 +30,13 @@ GROWTH: Final = 2.5
 MAX_ATTEMPTS: Final = 4
 SAMPLING_SECONDS: Final = 1.0
 
+QUIET_CORES: Final = 0.1
+"""What may be busy when a point begins. A server that was asked before may still copy its trail into its index."""
+
+QUIET_LOOK_SECONDS: Final = 0.5
+MAX_QUIET_SECONDS: Final = 20.0
+"""How long a point waits for that at most, on a machine that others use; *others' cores* tells of them."""
+
 
 @dataclass
 class Bench:
@@ -51,6 +58,7 @@ class Bench:
 
     def _measured(self, workload: Workload, server: Server, connections: int, round_number: int) -> Point:
         self._require_right(workload, server)
+        await_quiet()
         key = (workload.name, server.name, connections)
         requests = self._signed(workload, server, connections, self._rates.get(key, FIRST_GUESS) * self.warm_up)
         warm = self._prepared(requests, server.urls(workload), connections, self.warm_up).run()
@@ -144,6 +152,15 @@ def _point(workload: Workload, server: Server, connections: int, round_number: i
         other_cores=max(0.0, others) / watch.seconds,
         requests=load.requests,
     )
+
+
+def await_quiet(busy_seconds: Callable[[], float] = processes.machine_busy_seconds) -> None:
+    """Return when the machine has little to do, or has not had little to do for long enough."""
+    for _ in range(int(MAX_QUIET_SECONDS / QUIET_LOOK_SECONDS)):
+        before = busy_seconds()
+        time.sleep(QUIET_LOOK_SECONDS)
+        if busy_seconds() - before <= QUIET_CORES * QUIET_LOOK_SECONDS:
+            return
 
 
 class Watch:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
 
+from strongroom.errors import OperatorError
 from strongroom.metrics.catalogue import BUCKETS
 
 WORDS: Final = 65_536
@@ -106,7 +107,13 @@ def _mapped(path: Path | None) -> mmap.mmap:
         return mmap.mmap(-1, WORDS * _WORD)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        os.ftruncate(descriptor, WORDS * _WORD)
+        os.posix_fallocate(descriptor, 0, WORDS * _WORD)  # memory without room on the disk would end the process
         return mmap.mmap(descriptor, WORDS * _WORD)
+    except OSError as error:
+        raise OperatorError(
+            f"The file of this server's numbers, {path}, cannot be made.",
+            why=str(error),
+            next_step="make room on the disk, and see that this user may write there",
+        ) from error
     finally:
         os.close(descriptor)

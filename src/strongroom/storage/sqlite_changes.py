@@ -59,8 +59,8 @@ class ChangeRing:
         descriptor = os.open(f"{database}-changes", flags | os.O_CLOEXEC, 0o600)
         try:
             size = SLOTS * _SLOT_BYTES
-            if writes and os.fstat(descriptor).st_size < size:
-                os.ftruncate(descriptor, size)
+            if writes:
+                os.posix_fallocate(descriptor, 0, size)  # memory without room on the disk would end the process
             protection = mmap.PROT_READ | (mmap.PROT_WRITE if writes else 0)
             self._memory = mmap.mmap(descriptor, size, mmap.MAP_SHARED, protection)
         finally:
