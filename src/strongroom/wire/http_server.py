@@ -80,8 +80,6 @@ class HttpServer:
         on_ready()
         await self._asked.wait()
         server.close()
-        for connection in list(self.connections):
-            connection.shutdown()
         await self._wait_for_ends()
         for task in [*self.tasks, dating]:
             task.cancel()
@@ -98,7 +96,11 @@ class HttpServer:
         await asyncio.sleep(0)  # the loop tells them that they are lost
 
     async def _all_ended(self) -> None:
-        while (self.connections or self.tasks) and not self._is_hurried:  # noqa: ASYNC110 - three things end it
+        told: set[HttpProtocol] = set()
+        while (self.connections or self.tasks) and not self._is_hurried:
+            for connection in self.connections - told:  # one may have been accepted just before
+                connection.shutdown()
+                told.add(connection)
             await asyncio.sleep(_LOOKED_AT_EVERY_S)
 
     async def _date(self) -> None:
