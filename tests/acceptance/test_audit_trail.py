@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from strongroom.audit.files import UNFINISHED
 from support.postgres import PrivatePostgres
 from support.server import REGION, Server, running, strongroom
 from support.storages import run_sql
@@ -31,12 +32,20 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def records(data_dir: Path) -> list[dict[str, Any]]:
-    """Return what stands on all trails, compressed or not."""
-    found = []
-    for path in (data_dir / "audit").glob("*.jsonl*"):
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        found += [json.loads(line) for line in content.splitlines()]
-    return found
+    """Return what stands on all trails, compressed or not; a file that was just finished or compressed is looked
+    for again under its new name.
+    """
+    paths = [path for path in (data_dir / "audit").glob("*.jsonl*") if path.suffix != UNFINISHED]
+    names = {path.name for path in paths}
+    try:
+        contents = [_content(path) for path in paths if f"{path.name}.gz" not in names]
+    except FileNotFoundError:
+        return records(data_dir)
+    return [json.loads(line) for content in contents for line in content.splitlines()]
+
+
+def _content(path: Path) -> bytes:
+    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
 
 
 def database_of(server: Server) -> str:
