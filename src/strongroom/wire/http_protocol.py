@@ -16,8 +16,8 @@ strict where the parser leaves doors open:
   its sending half at once, all of it when the client has left, or has had time to read the answer.
 * While a client does not read its answers, its further requests are not read either.
 
-A request is handed on when it is complete, and answered in the same breath if the edge can: no task, no
-coroutine. The answer to a refusal never overtakes one that is due.
+A request is handed on when it is complete, and answered in the same turn of the loop if the edge can: no task, no
+coroutine. Answers of one turn leave together (`outbox`). The answer to a refusal never overtakes one that is due.
 """
 
 from __future__ import annotations
@@ -284,14 +284,15 @@ class HttpProtocol(asyncio.Protocol):
         )
         answer = self._edge.begin(request, self)
         if answer is not None:
-            self._send(answer)
+            self._server.outbox.put(self._send, answer)
 
     def respond(self, answer: Answer) -> None:
         """Send an answer that was waited for."""
-        if self._stage in (_ANSWERING, _REFUSING) and not self._transport.is_closing():
-            self._send(answer)
+        self._server.outbox.put(self._send, answer)
 
     def _send(self, answer: Answer) -> None:
+        if self._stage not in (_ANSWERING, _REFUSING) or self._transport.is_closing():
+            return  # the client has left
         is_last = CLOSE in answer.headers
         try:
             content = self._render(

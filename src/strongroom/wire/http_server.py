@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from strongroom.clock import SystemClock
 from strongroom.wire.http_protocol import HttpProtocol
+from strongroom.wire.outbox import Outbox
 
 if TYPE_CHECKING:
     import socket
@@ -53,6 +54,7 @@ class HttpServer:
         self.tasks: set[asyncio.Task[None]] = set()
         """Answers under way that are coroutines."""
 
+        self.outbox = Outbox(lambda empty: asyncio.get_running_loop().call_soon(empty))
         self.lines = b""
         """The header lines that every answer has."""
 
