@@ -20,7 +20,7 @@ from strongroom.workers.audit_index import AuditIndex
 from support.clock import NOW, FrozenClock
 from support.factories import ACCOUNT_ID, REGION
 from support.storages import insert_secret, make_access_key, opened, run_sql
-from support.trails import open_trail
+from support.trails import indexed_events, open_trail
 
 USER = f"arn:aws:iam::{ACCOUNT_ID}:user/alice"
 KEY = "AKIAAAAAAAAAAAAAAAAA"
@@ -80,7 +80,8 @@ def reads(secret_id, start, count):
 
 
 def event_ids(database_url):
-    return [row[0] for row in run_sql(database_url, "SELECT event_id FROM trail_events ORDER BY happened_at, event_id")]
+    events = sorted(indexed_events(database_url), key=lambda event: (event.happened_at, event.event_id))
+    return ids_of(events)
 
 
 def expected_ids(count):
@@ -138,10 +139,11 @@ def test_a_slice_holds_the_database_for_the_same_few_statements_however_many_rec
         statements.clear()
         assert index.copy_all() == count
         seen.append([name for name in statements if name != "find_trail_position"])
-    assert seen == [STEPS, STEPS], "two of a read, then five that change something"
+    assert seen == [STEPS, STEPS], "two of a read, then seven that change something"
 
 
-STEPS = ["known_trail_events", "secrets_by_names", "advance_trail_position", "insert_trail_events"]
+STEPS = ["trail_blocks_between", "secrets_by_names", "advance_trail_position"]
+STEPS += ["insert_trail_block", "insert_trail_content", "insert_trail_terms"]
 STEPS += ["add_secret_readers", "drop_surplus_readers", "record_key_uses"]
 
 
@@ -281,17 +283,20 @@ def test_however_much_is_too_old_it_goes_in_short_slices(storage, folder, databa
     monkeypatch.setattr(audit_index, "MAX_SLICE", 16)
     for number in range(40):
         insert_secret(storage, name=f"app-{number}", created_at=NOW - timedelta(days=1))
-    write(folder, [read_of(f"app-{number}", number) for number in range(40)])
-    later = FrozenClock(NOW)
+    write(folder, [read_of(f"app-{number}", 60 * number) for number in range(40)])
+    later = FrozenClock(NOW + timedelta(hours=1))
     index = new_index(storage, folder, later)
     index.copy_all()
     later.advance(timedelta(days=91))
-    slices = []
-    for verb in ("delete_events", "delete_readers"):
+    slices: list[int] = []
+
+    def count(deleted: int | list[int]) -> int | list[int]:
+        slices.append(deleted if isinstance(deleted, int) else len(deleted))
+        return deleted
+
+    for verb in ("delete_blocks", "delete_readers"):
         delete = getattr(SqlTrailIndex, verb)
-        monkeypatch.setattr(
-            SqlTrailIndex, verb, lambda *args, delete=delete: (count := delete(*args), slices.append(count))[0]
-        )
+        monkeypatch.setattr(SqlTrailIndex, verb, lambda *args, delete=delete: count(delete(*args)))
     assert index.forget_old() == 40
     assert sum(slices) == 80
     assert max(slices) <= 16
@@ -473,7 +478,7 @@ def test_the_last_use_of_long_term_keys_is_kept(index, storage, folder):
 def test_an_index_that_cannot_copy_now_logs_it_and_goes_on(storage, folder, caplog, monkeypatch):
     index = new_index(storage, folder)
     write(folder, reads("app", 0, 1))
-    monkeypatch.setattr(SqlTrailIndex, "insert_events", lambda *_: 1 / 0)
+    monkeypatch.setattr(SqlTrailIndex, "insert_blocks", lambda *_: 1 / 0)
     with caplog.at_level(logging.ERROR):
         index._try_copying(None)
     assert "cannot be copied into the index now" in caplog.text

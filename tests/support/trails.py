@@ -8,6 +8,9 @@ import msgspec
 
 from strongroom.audit.chain import take_apart
 from strongroom.audit.trail import Trail
+from strongroom.domain.trail_event import TrailEvent
+from strongroom.storage.trail_blocks import events_of
+from support.storages import run_sql
 
 KEY = bytes(range(32))
 TERM = 3
@@ -40,3 +43,9 @@ def names_in(path: Path) -> list[str]:
     parts = [take_apart(line) for line in lines]
     assert None not in parts
     return [msgspec.json.decode(part.record)["eventName"] for part in parts if part is not None]
+
+
+def indexed_events(database_url: str) -> list[TrailEvent]:
+    """Return every event that is in the index."""
+    rows = run_sql(database_url, "SELECT content FROM trail_contents")
+    return [event for row in rows for event in events_of(row[0])]

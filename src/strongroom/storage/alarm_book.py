@@ -11,8 +11,10 @@ from strongroom.domain.principal import root_arn
 from strongroom.domain.protection import PlannedDeletion
 from strongroom.domain.secret import Secret
 from strongroom.domain.timestamps import from_micros, to_micros
+from strongroom.domain.trail_event import EventQuery
 from strongroom.storage.records import Job
 from strongroom.storage.rows import SECRET_COLUMNS, Params, Row, job_of, micros, secret_of
+from strongroom.storage.trail_index import LAST_INSTANT, SqlTrailIndex, every_event
 from strongroom.storage.watching import RootCall
 
 Run = Callable[[str, Params], list[Row]]
@@ -122,9 +124,14 @@ class SqlAlarmBook:
         return [(row[0], row[1]) for row in self._run("list_wide_readers", params)]
 
     def root_call(self, account_id: str, since: datetime) -> RootCall | None:
-        params: Params = {"account_id": account_id, "root_arn": root_arn(account_id), "since": to_micros(since)}
-        rows = self._run("find_root_call", params)
-        return RootCall(from_micros(rows[0][0]), rows[0][1], rows[0][2]) if rows else None
+        """Return the last call that was signed with a key of the root of an account that has users or roles."""
+        if not self._run("has_identities", {"account_id": account_id}):
+            return None
+        query = EventQuery(account_id, since, LAST_INSTANT, principal_arn=root_arn(account_id))
+        for event in every_event(SqlTrailIndex(self._run, self._change), query):
+            if event.access_key_id:
+                return RootCall(event.happened_at, event.event_name, event.source_ip)
+        return None
 
     def failed_replicas(self, limit: int) -> list[tuple[str, str | None]]:
         return [(row[0], row[1]) for row in self._run("list_failed_replicas", {"row_limit": limit})]

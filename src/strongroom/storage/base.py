@@ -38,6 +38,7 @@ from strongroom.storage.records import (
     KeyUse,
     SecretPlace,
     Tombstone,
+    TrailBlock,
     TrailHead,
     TrailPage,
     WrappedKey,
@@ -60,6 +61,7 @@ __all__ = [
     "Storage",
     "StorageError",
     "Tombstone",
+    "TrailBlock",
     "TrailHead",
     "TrailIndex",
     "TrailPage",
@@ -150,20 +152,20 @@ class TrailIndex(Protocol):
         """Say that a trail is copied up to a place; False, and nothing is changed, if it was not up to `before`."""
         ...
 
-    def insert_events(self, events: Sequence[TrailEvent]) -> set[str]:
-        """Insert the events that are not there yet, and return their ids."""
-        ...
-
-    def known_events(self, event_ids: Iterable[str]) -> set[str]:
-        """Return those that are there already."""
+    def insert_blocks(self, blocks: Sequence[TrailBlock]) -> None: ...
+    def known_events(self, events: Sequence[TrailEvent]) -> set[str]:
+        """Return the ids of those that are there already, from whatever trail."""
         ...
 
     def find_event(self, event_id: str) -> TrailEvent | None: ...
     def events(self, query: EventQuery, after: EventPlace | None, limit: int) -> TrailPage:
-        """Look at `limit` events that may be asked for, newest first, and return those that are."""
+        """Return at most `limit` events that are asked for, newest first; fewer before the end, where few are found."""
         ...
 
-    def delete_events(self, before: datetime, limit: int) -> int: ...
+    def delete_blocks(self, before: datetime, limit: int) -> list[int]:
+        """Delete at most so many blocks of events that are all older, and return how many events each of them had."""
+        ...
+
     def has_events(self, before: datetime) -> bool: ...
     def secrets_named(self, places: Iterable[SecretPlace]) -> Mapping[SecretPlace, tuple[str, datetime]]:
         """Return ARN and date of creation of the secrets that are there."""

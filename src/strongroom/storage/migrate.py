@@ -15,11 +15,15 @@ from typing import Final
 
 from strongroom.errors import OperatorError
 from strongroom.storage.listing import Run, index_every_secret
+from strongroom.storage.trail_index import carry_over_events
 
 VERSION_TABLE: Final = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)"
 
 _LISTING: Final = 3
 """The migration from which on secrets are indexed for ListSecrets."""
+
+_TRAIL_BLOCKS: Final = 8
+"""The migration from which on events of the trails are kept in blocks."""
 
 _FILE: Final = re.compile(r"(\d{4})_[a-z_]+\.sql")
 
@@ -70,6 +74,11 @@ def pending(dialect: str, present: int) -> tuple[Migration, ...]:
 
 
 def complete(done: Sequence[Migration], run: Run) -> None:
-    """Do what SQL cannot: index the secrets that were there before the index. The schema is the newest by now."""
-    if any(migration.version == _LISTING for migration in done):
+    """Do what SQL cannot: index the secrets, and put the events into blocks, that were there before there were index
+    and blocks. The schema is the newest by now.
+    """
+    versions = {migration.version for migration in done}
+    if _LISTING in versions:
         index_every_secret(run)
+    if _TRAIL_BLOCKS in versions:
+        carry_over_events(run)

@@ -23,9 +23,13 @@ OF_NO_ANSWER: Final = frozenset(
         "secret_readers",
         "secret_terms",
         "tombstones",
+        "trail_blocks",
+        "trail_contents",
         "trail_events",
+        "trail_failures",
         "trail_heads",
         "trail_positions",
+        "trail_terms",
     }
 )
 """Tables that nothing kept was worked out from: neither values nor who may read them depend on their rows."""

@@ -106,6 +106,23 @@ class SecretPlace(NamedTuple):
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class TrailBlock:
+    """Events of one trail as they are kept (`storage.trail_blocks`). Times in microseconds."""
+
+    block_id: int
+    oldest: int
+    newest: int
+    first_sequence: int
+    last_sequence: int
+    events: int
+    ids: bytes
+    terms: tuple[int, ...]
+    content: bytes
+    failures: tuple[TrailEvent, ...]
+    """Those that alarms ask for."""
+
+
 class TrailPage(NamedTuple):
     """Some of the events that are asked for, and where to go on; None at the end."""
 

@@ -41,8 +41,9 @@ POLL_SECONDS: Final = 1.0
 HOLD_SECONDS: Final = 0.005
 """How long one slice may work in the database."""
 
-MIN_SLICE: Final = 8
-MAX_SLICE: Final = 128
+MIN_SLICE: Final = 32
+MAX_SLICE: Final = 256
+MIN_DELETED: Final = 4
 """Records copied, or deleted, in one transaction. What fewer than the least take is their statements and their commit;
 more than the most would make a commit long, which is not part of the work that is measured."""
 
@@ -99,20 +100,20 @@ class AuditIndex:
         before = self._clock.now() - self._kept
         if not self._storage.read(lambda tx: tx.trail.has_events(before)):
             return 0
-        deleted = self._delete(lambda tx, limit: tx.trail.delete_events(before, limit))
-        self._delete(lambda tx, limit: tx.trail.delete_readers(before, limit))
+        deleted = self._delete(lambda tx, limit: tx.trail.delete_blocks(before, limit))
+        self._delete(lambda tx, limit: [1] * tx.trail.delete_readers(before, limit))
         return deleted
 
-    def _delete(self, delete: Callable[[Transaction, int], int]) -> int:
-        """Delete slice after slice until there is no whole one, or the server stops; return how much that was."""
-        deleted, size = 0, MIN_SLICE
+    def _delete(self, delete: Callable[[Transaction, int], Sequence[int]]) -> int:
+        """Delete slice after slice until there is no whole one, or the server stops; return what they had in all."""
+        deleted, size = 0, MIN_DELETED
         while True:
             began = time.monotonic()
-            count, took = self._storage.write(lambda tx, size=size: _timed(lambda: delete(tx, size)))  # type: ignore[misc]
-            deleted += count
-            if count < size or self._stopping.is_set():
+            done, took = self._storage.write(lambda tx, size=size: _timed(lambda: delete(tx, size)))  # type: ignore[misc]
+            deleted += sum(done)
+            if len(done) < size or self._stopping.is_set():
                 return deleted
-            size = next_slice(size, took, MAX_SLICE, least=MIN_SLICE, seconds=HOLD_SECONDS)
+            size = next_slice(size, took, MAX_SLICE, least=MIN_DELETED, seconds=HOLD_SECONDS)
             self._pause(began)
 
     def _run(self) -> None:

@@ -3,7 +3,8 @@
 Rules:
 - Whatever can be worked out before the database is held is: a slice keeps callers that change something waiting
   while it is put there, and it is put there by the same few statements however many records it has.
-- An event that is there already is neither put there nor counted again, also if it came in between.
+- An event that is there already is neither put there nor counted again. Who copies a trail goes on only from where
+  it was copied to, so none can come in between.
 - Where a call named a secret without its ARN, the ARN is that of the secret which has the name when the record
   is copied, if it was there at the time of the call.
 """
@@ -16,7 +17,8 @@ from typing import Final
 
 from strongroom.audit.events import SECRET_TYPE, wanted_stage
 from strongroom.domain.trail_event import Outcome, Reader, TrailEvent, agent_family
-from strongroom.storage.base import KeyUse, SecretPlace, Transaction
+from strongroom.storage.base import KeyUse, SecretPlace, TrailBlock, Transaction
+from strongroom.storage.trail_blocks import blocks_of
 
 _SESSION_KEY: Final = "ASIA"
 
@@ -25,7 +27,7 @@ _SESSION_KEY: Final = "ASIA"
 class TrailSlice:
     """Events that are not in the index yet, each once, the readers among their callers, and the use of keys."""
 
-    events: Sequence[TrailEvent]
+    blocks: Sequence[TrailBlock]
     readers: Sequence[Reader]
     key_uses: Mapping[str, KeyUse]
 
@@ -34,25 +36,20 @@ def prepare(tx: Transaction, events: Sequence[TrailEvent]) -> TrailSlice:
     """Return what is to be put into the index for these events."""
     if not events:
         return TrailSlice((), (), {})
-    known = tx.trail.known_events(event.event_id for event in events)
+    known = tx.trail.known_events(events)
     fresh = {event.event_id: event for event in reversed(events) if event.event_id not in known}
-    return _slice_of(_with_arns(tx, list(reversed(fresh.values()))))
+    completed = _with_arns(tx, list(reversed(fresh.values())))
+    return TrailSlice(blocks_of(completed), _readers_of(completed), _key_uses_of(completed))
 
 
 def put(tx: Transaction, part: TrailSlice) -> None:
-    """Put a slice into the index, but for what has come there since it was prepared."""
-    if not part.events:
+    """Put a slice into the index."""
+    if not part.blocks:
         return
-    fresh = tx.trail.insert_events(part.events)
-    if len(fresh) < len(part.events):
-        part = _slice_of([event for event in part.events if event.event_id in fresh])
+    tx.trail.insert_blocks(part.blocks)
     tx.trail.add_readers(part.readers)
     if part.key_uses:
         tx.identities.record_key_uses(part.key_uses)
-
-
-def _slice_of(events: Sequence[TrailEvent]) -> TrailSlice:
-    return TrailSlice(events, _readers_of(events), _key_uses_of(events))
 
 
 def _with_arns(tx: Transaction, events: Sequence[TrailEvent]) -> list[TrailEvent]:

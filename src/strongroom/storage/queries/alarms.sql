@@ -39,20 +39,20 @@ happened_at, event_name, principal_arn, source_ip, resource_arn, code
 
 -- list_failed_reads --
 -- Reads that were refused because of a scheduled deletion (or a state like it), or whose value did not open
-SELECT {failure_columns} FROM trail_events
-WHERE code IS NOT NULL AND happened_at >= :since AND event_name = 'GetSecretValue'
+SELECT {failure_columns} FROM trail_failures
+WHERE happened_at >= :since AND event_name = 'GetSecretValue'
 AND code IN ('InvalidRequestException', 'DecryptionFailure') ORDER BY happened_at DESC LIMIT :row_limit
 
 -- list_denials --
 -- Calls that were denied, and those whose signature proved nobody
-SELECT {failure_columns} FROM trail_events
-WHERE code IS NOT NULL AND happened_at >= :since AND code IN (
+SELECT {failure_columns} FROM trail_failures
+WHERE happened_at >= :since AND code IN (
   'AccessDenied', 'InvalidSignatureException', 'UnrecognizedClientException', 'SignatureDoesNotMatch',
   'InvalidClientTokenId'
 ) ORDER BY happened_at DESC LIMIT :row_limit
 
 -- list_failed_rotations --
-SELECT resource_arn, MAX(happened_at) FROM trail_events
+SELECT resource_arn, MAX(happened_at) FROM trail_failures
 WHERE account_id = :account_id AND event_name = 'RotationFailed' AND happened_at >= :since
 AND resource_arn IS NOT NULL GROUP BY resource_arn ORDER BY resource_arn LIMIT :row_limit
 
@@ -61,12 +61,9 @@ AND resource_arn IS NOT NULL GROUP BY resource_arn ORDER BY resource_arn LIMIT :
 SELECT principal_arn, COUNT(DISTINCT secret_arn) FROM secret_readers WHERE last_at >= :since
 GROUP BY principal_arn HAVING COUNT(DISTINCT secret_arn) >= :least ORDER BY principal_arn LIMIT :row_limit
 
--- find_root_call --
--- The last call signed with a key of an account's root, where the account has users or roles
-SELECT happened_at, event_name, source_ip FROM trail_events
-WHERE account_id = :account_id AND principal_arn = :root_arn AND happened_at >= :since AND access_key_id <> ''
-AND EXISTS (SELECT 1 FROM identities WHERE account_id = :account_id AND kind IN ('user', 'role'))
-ORDER BY happened_at DESC, sequence DESC LIMIT 1
+-- has_identities --
+-- Whether an account has users or roles
+SELECT 1 FROM identities WHERE account_id = :account_id AND kind IN ('user', 'role') LIMIT 1
 
 -- list_failed_replicas --
 -- Those that could not be brought up to date; also while it is tried again, once that has rung

@@ -96,6 +96,9 @@ LEFT JOIN LATERAL (
   SELECT {version_facts} WHERE versions.arn = found.arn AND version_id = {wanted_version} LIMIT 1
 ) AS version ON TRUE
 
+-- fragment has_id --
+position(:id IN ids) > 0
+
 -- fragment given_rows --
 jsonb_array_elements(CAST(CAST(:rows AS TEXT) AS JSONB)) AS given (value)
 

@@ -1,17 +1,11 @@
--- fragment event_columns --
-event_id, happened_at, trail, sequence, account_id, region, event_name, event_source, read_only, username,
-principal_arn, identity_arn, access_key_id, resource_type, resource_name, resource_arn, code, source_ip, user_agent,
-request_id, record
-
 -- fragment reader_columns --
 secret_arn, principal_arn, source_ip, agent, stage, first_at, last_at, reads, refusals, refused_at
 
+-- fragment has_id --
+instr(ids, :id) > 0
+
 -- fragment given_rows --
 json_each(:rows) AS given
-
--- fragment next_events --
-happened_at >= :since AND (happened_at, sequence, event_id) < (:place_time, :place_sequence, :place_id)
-ORDER BY happened_at DESC, sequence DESC, event_id DESC LIMIT :row_limit
 
 -- find_trail_position --
 SELECT sequence, mac, file_first, file_offset FROM trail_positions WHERE trail = :trail
@@ -24,49 +18,72 @@ ON CONFLICT (trail) DO UPDATE SET sequence = excluded.sequence, mac = excluded.m
 file_first = excluded.file_first, file_offset = excluded.file_offset
 WHERE trail_positions.mac = :expected RETURNING sequence
 
--- insert_trail_events --
--- Those that are not there yet; tells which they were
-INSERT INTO trail_events ({event_columns})
-SELECT value->>0, CAST(value->>1 AS BIGINT), value->>2, CAST(value->>3 AS BIGINT), value->>4, value->>5, value->>6,
-value->>7, CAST(value->>8 AS BIGINT), value->>9, value->>10, value->>11, value->>12, value->>13, value->>14, value->>15,
-value->>16, value->>17, value->>18, value->>19, value->>20
-FROM {given_rows} WHERE TRUE ON CONFLICT (event_id) DO NOTHING RETURNING event_id
+-- insert_trail_block --
+INSERT INTO trail_blocks (block_id, oldest, newest, last_sequence, events, ids, terms)
+VALUES (:block_id, :oldest, :newest, :last_sequence, :events, :ids, :terms)
 
--- known_trail_events --
--- Which of these are there already
-SELECT event_id FROM {given_rows} CROSS JOIN trail_events WHERE event_id = value->>0
+-- insert_trail_content --
+INSERT INTO trail_contents (block_id, content) VALUES (:block_id, :content)
 
--- find_trail_event --
-SELECT {event_columns} FROM trail_events WHERE event_id = :event_id
+-- insert_trail_terms --
+INSERT INTO trail_terms (term, newest, last_sequence, block_id, oldest, first_sequence, events)
+SELECT CAST(value->>0 AS BIGINT), CAST(value->>1 AS BIGINT), CAST(value->>2 AS BIGINT), CAST(value->>3 AS BIGINT),
+CAST(value->>4 AS BIGINT), CAST(value->>5 AS BIGINT), CAST(value->>6 AS BIGINT) FROM {given_rows}
 
--- events_by_time --
-SELECT {event_columns} FROM trail_events WHERE {next_events}
+-- insert_trail_failures --
+INSERT INTO trail_failures (event_id, happened_at, account_id, event_name, principal_arn, source_ip, resource_arn, code)
+SELECT value->>0, CAST(value->>1 AS BIGINT), value->>2, value->>3, value->>4, value->>5, value->>6, value->>7
+FROM {given_rows} WHERE TRUE ON CONFLICT (event_id) DO NOTHING
 
--- events_of_changes --
-SELECT {event_columns} FROM trail_events WHERE account_id = :account_id AND read_only = 0 AND {next_events}
+-- trail_blocks_between --
+-- Where the events of a time may be
+SELECT ids FROM trail_blocks WHERE newest >= :since AND oldest <= :until
 
--- events_by_name --
-SELECT {event_columns} FROM trail_events WHERE account_id = :account_id AND event_name = :wanted AND {next_events}
+-- trail_blocks_with_event --
+-- The id may stand there by chance, across two others: who reads the events sees
+SELECT block_id FROM trail_blocks WHERE {has_id}
 
--- events_by_user --
-SELECT {event_columns} FROM trail_events WHERE account_id = :account_id AND username = :wanted AND {next_events}
+-- next_trail_blocks --
+-- Newest first. Blocks span little time, so those that begin before a place end soon after it
+SELECT newest, last_sequence, block_id, events FROM trail_terms
+WHERE term = :term AND newest >= :since AND (newest, last_sequence, block_id) < (:newest, :last_sequence, :block_id)
+AND (oldest, first_sequence) <= (:place_time, :place_sequence)
+ORDER BY newest DESC, last_sequence DESC, block_id DESC LIMIT :row_limit
 
--- events_by_principal --
-SELECT {event_columns} FROM trail_events WHERE account_id = :account_id AND principal_arn = :wanted AND {next_events}
+-- trail_contents_of --
+SELECT block_id, content FROM {given_rows} CROSS JOIN trail_contents WHERE block_id = CAST(value->>0 AS BIGINT)
 
--- events_by_resource --
-SELECT {event_columns} FROM trail_events WHERE account_id = :account_id AND resource_name = :wanted AND {next_events}
+-- find_old_trail_block --
+SELECT 1 FROM trail_blocks WHERE newest < :before LIMIT 1
 
--- events_by_key --
-SELECT {event_columns} FROM trail_events WHERE account_id = :account_id AND access_key_id = :wanted AND {next_events}
+-- old_trail_blocks --
+SELECT block_id, newest, last_sequence, events, terms FROM trail_blocks WHERE newest < :before
+ORDER BY newest LIMIT :row_limit
 
--- delete_old_trail_events --
-DELETE FROM trail_events WHERE event_id IN (
-  SELECT event_id FROM trail_events WHERE happened_at < :before ORDER BY happened_at LIMIT :row_limit
-) RETURNING event_id
+-- delete_trail_blocks --
+DELETE FROM trail_blocks WHERE block_id IN (SELECT CAST(value->>0 AS BIGINT) FROM {given_rows})
 
--- find_old_trail_event --
-SELECT 1 FROM trail_events WHERE happened_at < :before LIMIT 1
+-- delete_trail_contents --
+DELETE FROM trail_contents WHERE block_id IN (SELECT CAST(value->>0 AS BIGINT) FROM {given_rows})
+
+-- delete_trail_terms --
+DELETE FROM trail_terms WHERE (term, newest, last_sequence, block_id) IN (
+  SELECT CAST(value->>0 AS BIGINT), CAST(value->>1 AS BIGINT), CAST(value->>2 AS BIGINT), CAST(value->>3 AS BIGINT)
+  FROM {given_rows}
+)
+
+-- delete_trail_failures --
+DELETE FROM trail_failures WHERE happened_at < :before
+
+-- list_rows_of_events --
+-- Events as they were kept before there were blocks
+SELECT event_id, happened_at, trail, sequence, account_id, region, event_name, event_source, read_only, username,
+principal_arn, identity_arn, access_key_id, resource_type, resource_name, resource_arn, code, source_ip, user_agent,
+request_id, record FROM trail_events
+WHERE (trail, sequence, event_id) > (:trail, :sequence, :event_id) ORDER BY trail, sequence, event_id LIMIT :row_limit
+
+-- drop_rows_of_events --
+DROP TABLE trail_events
 
 -- secrets_by_names --
 SELECT account_id, region, name, arn, created_at FROM {given_rows} CROSS JOIN secrets
