@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import hmac
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 FIRST_MAC: Final = bytes(32)
 
+_CHAIN_START: Final = b',"chain":{'
 _CHAIN: Final = re.compile(rb',"chain":\{"key":([1-9]\d*),"seq":([1-9]\d*),"mac":"([0-9a-f]{64})"\}\}\Z')
 """Numbers as they are written, without leading zeros: a line has one spelling."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChainedLine:
+class ChainedLine(NamedTuple):
     """A line of the trail, taken apart."""
 
     record: bytes
@@ -34,10 +33,12 @@ def chain_mac(key: bytes, previous: bytes, sequence: int, record: bytes) -> byte
 
 def take_apart(line: bytes) -> ChainedLine | None:
     """Return the parts of a line without its line end, or None if it is not one of ours."""
-    match = _CHAIN.search(line)
+    start = line.rfind(_CHAIN_START)
+    match = _CHAIN.match(line, start) if start >= 0 else None
     if match is None:
         return None
-    return ChainedLine(line[: match.start()] + b"}", int(match[1]), int(match[2]), bytes.fromhex(match[3].decode()))
+    term, sequence, mac = match.groups()
+    return ChainedLine(line[:start] + b"}", int(term), int(sequence), bytes.fromhex(mac.decode()))
 
 
 def line_end(sequence: int, mac: str) -> bytes:

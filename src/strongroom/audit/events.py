@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -43,6 +44,9 @@ _ENTITIES: Final = (
     ("accessKeyId", "AWS::IAM::AccessKey"),
 )
 """Parameters that name what a call to another service is about, and what kind of thing it is."""
+
+_KEPT: Final = 1_024
+"""Callers and secrets whose parts are kept: most records are about few of them."""
 
 _FORBIDDEN: Final = str.maketrans({"\0": "\N{REPLACEMENT CHARACTER}"})
 
@@ -99,29 +103,31 @@ def event_of(record: bytes, trail: str, sequence: int) -> TrailEvent | None:
         parts = _decode(record)
     except msgspec.MsgspecError:
         return None
-    identity, resource = parts.user_identity, _resource_of(parts)
+    username, principal, arn, access_key_id = _caller_of(parts.user_identity)
+    kind, name, resource_arn = _resource_of(parts)
+    # By place: for each record of the trail this is done once, and names cost a third of it.
     return TrailEvent(
-        event_id=_clean(parts.event_id),
-        happened_at=parts.event_time.astimezone(UTC),
-        trail=trail,
-        sequence=sequence,
-        account_id=parts.recipient_account_id or "",
-        region=parts.aws_region,
-        event_name=parts.event_name,
-        event_source=parts.event_source,
-        read_only=parts.read_only,
-        username=_username_of(identity),
-        principal_arn=_principal_of(identity),
-        identity_arn=identity.arn,
-        access_key_id=identity.access_key_id,
-        resource_type=resource.kind,
-        resource_name=resource.name,
-        resource_arn=resource.arn,
-        code=parts.error_code,
-        source_ip=_clean(parts.source_ip),
-        user_agent=None if parts.user_agent is None else _clean(parts.user_agent),
-        request_id=_clean(parts.request_id),
-        record=_clean(record.decode()),
+        _clean(parts.event_id),
+        parts.event_time if parts.event_time.tzinfo is UTC else parts.event_time.astimezone(UTC),
+        trail,
+        sequence,
+        parts.recipient_account_id or "",
+        parts.aws_region,
+        parts.event_name,
+        parts.event_source,
+        parts.read_only,
+        username,
+        principal,
+        arn,
+        access_key_id,
+        kind,
+        name,
+        resource_arn,
+        parts.error_code,
+        _clean(parts.source_ip),
+        None if parts.user_agent is None else _clean(parts.user_agent),
+        _clean(parts.request_id),
+        _clean(record.decode()),
     )
 
 
@@ -145,6 +151,12 @@ def resource_query(text: str) -> Mapping[str, str]:
     except ServiceError:
         return {"resource_name": last_name(text), "resource_arn": text}
     return {"resource_name": named.name} if named.arn is None else {"resource_name": named.name, "resource_arn": text}
+
+
+@lru_cache(maxsize=_KEPT)
+def _caller_of(identity: _Identity) -> tuple[str | None, str | None, str | None, str | None]:
+    """Return the caller's name, whose policies decide, the caller itself, and its key."""
+    return _username_of(identity), _principal_of(identity), identity.arn, identity.access_key_id
 
 
 def _username_of(identity: _Identity) -> str | None:
@@ -180,13 +192,16 @@ def _secret_of(parts: _Record, asked: Mapping[str, Any]) -> Resource:
     sent = next((value for value in (asked.get("secretId"), asked.get("name"), arn) if isinstance(value, str)), None)
     if sent is None:
         return Resource()
+    return _named_secret(arn or sent, sent, parts.recipient_account_id or "", parts.aws_region or "")
+
+
+@lru_cache(maxsize=_KEPT)
+def _named_secret(named: str, sent: str, account_id: str, region: str) -> Resource:
     try:
-        named = identifiers.parse_secret_id(
-            arn or sent, account_id=parts.recipient_account_id or "", region=parts.aws_region or ""
-        )
+        reference = identifiers.parse_secret_id(named, account_id=account_id, region=region)
     except ServiceError:
         return Resource(SECRET_TYPE, _clean(sent[:MAX_RESOURCE]))
-    return Resource(SECRET_TYPE, named.name, named.arn)
+    return Resource(SECRET_TYPE, reference.name, reference.arn)
 
 
 def _clean(text: str) -> str:

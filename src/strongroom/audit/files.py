@@ -58,10 +58,16 @@ class FinishedFile(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """A record of a trail and the place behind it."""
+    """A record of a trail: the file that it stands in begins with record `first`, and it ends at byte `end`."""
 
     line: ChainedLine
-    position: TrailPosition
+    first: int
+    end: int
+
+    @property
+    def position(self) -> TrailPosition:
+        """The place behind it."""
+        return TrailPosition(self.line.sequence, self.line.mac.hex(), self.first, self.end)
 
 
 def trail_names(folder: Path) -> list[str]:
@@ -214,7 +220,7 @@ def records_after(folder: Path, trail: str, position: TrailPosition | None, *, s
             if chained is None:
                 logger.error("The trail %s has a line that is no record of its chain", trail)
             elif chained.sequence > after:
-                yield Placed(chained, TrailPosition(chained.sequence, chained.mac.hex(), first, offset))
+                yield Placed(chained, first, offset)
 
 
 def _opened(folder: Path, trail: str, after: int = 0) -> Iterator[tuple[int, bool, BinaryIO]]:

@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 MAX_READERS: Final = 200
@@ -158,6 +159,7 @@ def outcome_of(code: str | None) -> Outcome:
     return Outcome.DENIED if code == "AccessDenied" else Outcome.FAILED
 
 
+@lru_cache(maxsize=256)
 def agent_family(user_agent: str | None) -> str:
     """Return the product that a user agent names first, without its version: `Boto3` of `Boto3/1.44.5 md/...`."""
     match = _PRODUCT.match(user_agent or "")

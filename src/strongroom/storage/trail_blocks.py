@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -26,6 +27,7 @@ MAX_EVENTS: Final = 256
 SPAN: Final = timedelta(minutes=1)
 
 ID_BYTES: Final = 8
+TERM_BYTES: Final = 8
 
 _LEVEL: Final = 1
 """Of zlib: records repeat one another, so that the least effort leaves a tenth of them."""
@@ -54,13 +56,18 @@ def events_of(content: bytes) -> list[TrailEvent]:
     return _decode(zlib.decompress(content))
 
 
-def id_of(event_id: str) -> bytes:
+@lru_cache(maxsize=MAX_EVENTS)
+def id_of(event_id: str) -> int:
     """Return an event's id as blocks tell it."""
-    return blake2b(event_id.encode("utf-8", "replace"), digest_size=ID_BYTES).digest()
+    return int.from_bytes(blake2b(event_id.encode("utf-8", "replace"), digest_size=ID_BYTES).digest(), "little")
 
 
-def ids_of(block_ids: bytes) -> Iterator[bytes]:
-    return (block_ids[start : start + ID_BYTES] for start in range(0, len(block_ids), ID_BYTES))
+def packed_ids(ids: Sequence[int]) -> bytes:
+    return struct.pack(f"<{len(ids)}Q", *ids)
+
+
+def unpacked_ids(ids: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(ids) // ID_BYTES}Q", ids)
 
 
 def term_of(query: EventQuery) -> int:
@@ -73,12 +80,12 @@ def term_of(query: EventQuery) -> int:
     return _term(query.account_id, _ACCOUNT, "")
 
 
-def packed(terms: Iterable[int]) -> bytes:
-    return b"".join(term.to_bytes(8, "big", signed=True) for term in terms)
+def packed_terms(terms: Sequence[int]) -> bytes:
+    return struct.pack(f"<{len(terms)}q", *terms)
 
 
-def unpacked(terms: bytes) -> list[int]:
-    return [int.from_bytes(terms[start : start + 8], "big", signed=True) for start in range(0, len(terms), 8)]
+def unpacked_terms(terms: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(terms) // TERM_BYTES}q", terms)
 
 
 def _parts(events: Iterable[TrailEvent]) -> Iterator[list[TrailEvent]]:
@@ -106,7 +113,7 @@ def _block_of(events: Sequence[TrailEvent]) -> TrailBlock:
         first_sequence=first,
         last_sequence=last,
         events=len(events),
-        ids=b"".join([id_of(event.event_id) for event in events]),
+        ids=packed_ids([id_of(event.event_id) for event in events]),
         terms=tuple(sorted(_terms_of(events))),
         content=zlib.compress(_encode(events), _LEVEL),
         failures=tuple(event for event in events if event.code is not None or event.event_name in _FAILURES),

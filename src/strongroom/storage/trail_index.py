@@ -22,10 +22,11 @@ from strongroom.storage.trail_blocks import (
     blocks_of,
     events_of,
     id_of,
-    ids_of,
-    packed,
+    packed_ids,
+    packed_terms,
     term_of,
-    unpacked,
+    unpacked_ids,
+    unpacked_terms,
 )
 
 Run = Callable[[str, Params], list[Row]]
@@ -69,7 +70,7 @@ class SqlTrailIndex:
         for block in blocks:
             params: Params = {"block_id": block.block_id}
             parts = {name: getattr(block, name) for name in ("oldest", "newest", "last_sequence", "events", "ids")}
-            self._change("insert_trail_block", params | parts | {"terms": packed(block.terms)})
+            self._change("insert_trail_block", params | parts | {"terms": packed_terms(block.terms)})
             self._change("insert_trail_content", params | {"content": block.content})
             failures += [_failure_row(event) for event in block.failures]
         terms = [(term, *_meta_of(block)) for block in blocks for term in block.terms]
@@ -81,11 +82,11 @@ class SqlTrailIndex:
         # A record is repeated with its time, so it is looked for among those of that time.
         times = [to_micros(event.happened_at) for event in events]
         rows = self._run("trail_blocks_between", {"since": min(times), "until": max(times)})
-        known = {known for row in rows for known in ids_of(row[0])}
+        known: set[int] = set().union(*(unpacked_ids(row[0]) for row in rows))
         return {event.event_id for event in events if id_of(event.event_id) in known} if known else set()
 
     def find_event(self, event_id: str) -> TrailEvent | None:
-        rows = self._run("trail_blocks_with_event", {"id": id_of(event_id)})
+        rows = self._run("trail_blocks_with_event", {"id": packed_ids([id_of(event_id)])})
         events = (event for block in self._contents(row[0] for row in rows).values() for event in block)
         return next((event for event in events if event.event_id == event_id), None)
 
@@ -112,9 +113,7 @@ class SqlTrailIndex:
         blocks = self._run("old_trail_blocks", {"before": to_micros(before), "row_limit": limit})
         if blocks:
             ids = _encode([row[:1] for row in blocks]).decode()
-            terms = [
-                (term, newest, last, block_id) for block_id, newest, last, _, of in blocks for term in unpacked(of)
-            ]
+            terms = [(term, row[1], row[2], row[0]) for row in blocks for term in unpacked_terms(row[4])]
             self._change("delete_trail_terms", {"rows": _encode(terms).decode()})
             self._change("delete_trail_contents", {"rows": ids})
             self._change("delete_trail_blocks", {"rows": ids})

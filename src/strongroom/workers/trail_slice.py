@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from strongroom.audit.events import SECRET_TYPE, wanted_stage
 from strongroom.domain.trail_event import Outcome, Reader, TrailEvent, agent_family
@@ -21,6 +21,9 @@ from strongroom.storage.base import KeyUse, SecretPlace, TrailBlock, Transaction
 from strongroom.storage.trail_blocks import blocks_of
 
 _SESSION_KEY: Final = "ASIA"
+
+_ReaderKey: TypeAlias = tuple[str, str, str, str, str]
+"""Secret, principal, address, kind of client, version asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +56,21 @@ def put(tx: Transaction, part: TrailSlice) -> None:
 
 
 def _with_arns(tx: Transaction, events: Sequence[TrailEvent]) -> list[TrailEvent]:
-    places = {_place_of(event) for event in events if event.resource_type == SECRET_TYPE and event.resource_arn is None}
-    secrets = tx.trail.secrets_named(places) if places else {}
+    places = [_place_of(event) if _lacks_arn(event) else None for event in events]
+    wanted = {place for place in places if place is not None}
+    secrets = tx.trail.secrets_named(wanted) if wanted else {}
     completed = []
-    for event in events:
-        found = secrets.get(_place_of(event)) if event.resource_arn is None else None
+    for event, place in zip(events, places, strict=True):
+        found = None if place is None else secrets.get(place)
         if found is not None and found[1].replace(microsecond=0) <= event.happened_at:
             completed.append(event._replace(resource_arn=found[0]))
         else:
             completed.append(event)
     return completed
+
+
+def _lacks_arn(event: TrailEvent) -> bool:
+    return event.resource_arn is None and event.resource_type == SECRET_TYPE
 
 
 def _place_of(event: TrailEvent) -> SecretPlace:
@@ -71,34 +79,32 @@ def _place_of(event: TrailEvent) -> SecretPlace:
 
 def _readers_of(events: Iterable[TrailEvent]) -> list[Reader]:
     """Return who read or tried to read secrets, each reader once."""
-    found: dict[tuple[str, str, str, str, str], Reader] = {}
+    found: dict[_ReaderKey, list[TrailEvent]] = {}
     for event in events:
         if event.event_name != "GetSecretValue" or event.resource_arn is None or event.principal_arn is None:
             continue
         agent, stage = agent_family(event.user_agent), wanted_stage(event)
         key = (event.resource_arn, event.principal_arn, event.source_ip, agent, stage)
-        at, is_read = event.happened_at, event.outcome is Outcome.SUCCESS
-        before = found.get(key) or Reader(*key, at, at, 0, 0, None)
-        refused_at = before.refused_at if is_read else max(at, before.refused_at or at)
-        found[key] = Reader(
-            *key,
-            first_at=min(before.first_at, at),
-            last_at=max(before.last_at, at),
-            reads=before.reads + is_read,
-            refusals=before.refusals + (not is_read),
-            refused_at=refused_at,
-        )
-    return list(found.values())
+        found.setdefault(key, []).append(event)
+    return [_reader_of(key, calls) for key, calls in found.items()]
+
+
+def _reader_of(key: _ReaderKey, calls: Sequence[TrailEvent]) -> Reader:
+    times = [event.happened_at for event in calls]
+    refused = [event.happened_at for event in calls if event.outcome is not Outcome.SUCCESS]
+    return Reader(*key, min(times), max(times), len(calls) - len(refused), len(refused), max(refused, default=None))
 
 
 def _key_uses_of(events: Iterable[TrailEvent]) -> dict[str, KeyUse]:
     """Return the last use of each long-term key by a caller that was proven."""
-    uses: dict[str, KeyUse] = {}
+    last: dict[str, TrailEvent] = {}
     for event in events:
         key = event.access_key_id
         if key is None or event.principal_arn is None or key.startswith(_SESSION_KEY):
             continue
-        if key not in uses or event.happened_at >= uses[key].used_at:
-            service = event.event_source.partition(".")[0]
-            uses[key] = KeyUse(event.happened_at, event.region or "", service)
-    return uses
+        if key not in last or event.happened_at >= last[key].happened_at:
+            last[key] = event
+    return {
+        key: KeyUse(event.happened_at, event.region or "", event.event_source.partition(".")[0])
+        for key, event in last.items()
+    }
