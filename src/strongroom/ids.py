@@ -12,6 +12,9 @@ _ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _SECRET_KEY = _ALPHANUMERIC + "+/"
 
+_VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
+"""The digit that tells the variant, for each that may be drawn in its place: its two upper bits are fixed."""
+
 ARN_SUFFIX_LENGTH = 6
 ACCESS_KEY_ID_LENGTH = 20
 SECRET_ACCESS_KEY_LENGTH = 40
@@ -24,11 +27,8 @@ def _draw(entropy: Entropy, alphabet: str, length: int) -> str:
 
 def random_uuid(entropy: Entropy) -> str:
     """Return a version 4 UUID (RFC 9562): request ids, event ids, key ids."""
-    drawn = bytearray(entropy.public_bytes())
-    drawn[6] = drawn[6] & 0x0F | 0x40
-    drawn[8] = drawn[8] & 0x3F | 0x80
-    text = drawn.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = entropy.public_bytes().hex()
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:]}"
 
 
 def arn_suffix(entropy: Entropy) -> str:

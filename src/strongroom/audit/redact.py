@@ -5,7 +5,7 @@ A member that is a structure is allowed as a whole, or by single members of its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,12 +21,14 @@ def lower_camel(wire_name: str) -> str:
     return wire_name[:keep].lower() + wire_name[keep:]
 
 
-def shown(message: msgspec.Struct | None, allowed: Iterable[str]) -> dict[str, Any] | None:
+def shown(message: msgspec.Struct | None, allowed: Sequence[str]) -> dict[str, Any] | None:
     """Return the allowed members (Python names) that have a value, under their trail names."""
     if message is None:
         return None
-    names = _trail_names(type(message))
     record: dict[str, Any] = {}
+    if not allowed:
+        return record
+    names = _trail_names(type(message))
     for path in allowed:
         attribute, _, inner = path.partition(".")
         value = getattr(message, attribute)

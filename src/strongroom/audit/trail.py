@@ -109,14 +109,12 @@ class Trail:
                 all the same, as the record of a call that failed.
         """
         with self._lock:
-            sequence, mac, lines = self._sequence, self._mac, bytearray()
+            sequence, mac, lines = self._sequence, self._mac, []
             for record in records:
                 sequence += 1
                 mac = chain_mac(self._key, mac, sequence, record)
-                lines += record[:-1]
-                lines += self._chain_start
-                lines += b'%d,"mac":"%s"}}\n' % (sequence, mac.hex().encode())
-            self._write(bytes(lines))
+                lines.append(self._line(record, sequence, mac))
+            self._write(b"".join(lines))
             self._sequence, self._mac = sequence, mac
             size = self._size
         if (durable or self._durability is Durability.RECORD) and self._durability is not Durability.INTERVAL:
@@ -171,7 +169,7 @@ class Trail:
         sequence = self._sequence + 1
         record = begin(self._sequence, self._mac)
         mac = chain_mac(self._key, self._mac, sequence, record)
-        line = record[:-1] + self._chain_start + b'%d,"mac":"%s"}}\n' % (sequence, mac.hex().encode())
+        line = self._line(record, sequence, mac)
         finished = finished_path(self.path.parent, self.name, self._first)
         descriptor = _write_beside(self.path, line)
         try:
@@ -204,6 +202,9 @@ class Trail:
         finally:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def _line(self, record: bytes, sequence: int, mac: bytes) -> bytes:
+        return b'%b%b%d,"mac":"%b"}}\n' % (record[:-1], self._chain_start, sequence, mac.hex().encode())
 
     def _write(self, lines: bytes) -> None:
         try:

@@ -47,6 +47,13 @@ class StoredAccessKey:
     open_secret: Callable[[AccessKeyRow], SecretAccessKey] = field(repr=False)
     session_token: str | None = None
     expiration: datetime | None = None
+    principal: Principal = field(init=False)
+
+    def __post_init__(self) -> None:
+        row = self.row
+        kind = "Root" if row.principal_arn == root_arn(row.account_id) else "IAMUser"
+        whose = Principal(kind, row.principal_arn, row.principal_id, row.account_id, row.access_key_id)
+        object.__setattr__(self, "principal", whose)
 
     @property
     def access_key_id(self) -> str:
@@ -59,12 +66,6 @@ class StoredAccessKey:
     @property
     def secret_access_key(self) -> SecretAccessKey:
         return self.open_secret(self.row)
-
-    @property
-    def principal(self) -> Principal:
-        row = self.row
-        kind = "Root" if row.principal_arn == root_arn(row.account_id) else "IAMUser"
-        return Principal(kind, row.principal_arn, row.principal_id, row.account_id, row.access_key_id)
 
 
 class AccessKeys:

@@ -32,9 +32,12 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from strongroom.authn.authorization_header import (
     CREDENTIAL_ELEMENTS,
@@ -68,6 +71,9 @@ if TYPE_CHECKING:
 DEFAULT_SKEW: Final = timedelta(minutes=5)
 MAX_AUTHORIZATION_BYTES: Final = 4_096
 CACHE_ENTRIES: Final = 1_024
+TIMES_KEPT: Final = 64
+"""Dates of requests kept as read: very many requests have the same."""
+
 SIGNATURE_LENGTH: Final = 64
 MAX_DATE_SHOWN: Final = 64
 
@@ -150,7 +156,7 @@ class Verifier:
         self._fixed_content_type = fixed_content_type
         self._presigned_age = presigned_age
         self._too_new = -skew
-        self._signing_keys: BoundedCache[tuple[str, int, str, str, str], bytes] = BoundedCache(CACHE_ENTRIES)
+        self._signers: BoundedCache[tuple[str, int, str, str, str], HMAC] = BoundedCache(CACHE_ENTRIES)
         self._authorizations: BoundedCache[str, Authorization] = BoundedCache(CACHE_ENTRIES)
 
     def verify(self, request: Signable, find_key: FindKey[K], now: datetime) -> Verified[K]:
@@ -206,13 +212,14 @@ class Verifier:
     def _require_signature(self, access_key: Credentials, claim: _Claim, to_sign: bytes) -> None:
         _, date, region, service, _ = claim.authorization.elements
         cache_key = (access_key.access_key_id, access_key.revision, date, region, service)
-        known = self._signing_keys.find(cache_key)
-        signing_key = known or access_key.secret_access_key.signing_key(date, region, service)
-        expected = hmac.digest(signing_key, to_sign, "sha256").hex()
-        if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
+        known = self._signers.find(cache_key)
+        signer = known or HMAC(access_key.secret_access_key.signing_key(date, region, service), SHA256())
+        signature = signer.copy()
+        signature.update(to_sign)
+        if not hmac.compare_digest(signature.finalize().hex().encode(), claim.signature.encode()):
             raise InvalidSignatureException(_MISMATCH)
         if known is None:
-            self._signing_keys.keep(cache_key, signing_key)
+            self._signers.keep(cache_key, signer)
 
     def _parse(self, text: str, *, is_dated: bool) -> tuple[Authorization, str, str | None]:
         """Return the header, its signature, and the prefix to remember it by if that is news."""
@@ -334,6 +341,7 @@ def _is_signed_in_query(headers: Mapping[bytes, bytes], query_string: bytes, *, 
     raise nobody_proven()
 
 
+@lru_cache(maxsize=TIMES_KEPT)
 def _parse_request_time(date: bytes, *, is_iso_only: bool) -> tuple[str, datetime]:
     """Return the request's instant as it is signed, and as an instant."""
     text = date.decode("ascii").strip(" ")

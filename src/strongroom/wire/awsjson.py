@@ -28,7 +28,9 @@ RequestT = TypeVar("RequestT", bound=Request)
 
 def is_json_request(content_type: bytes | None) -> bool:
     """Tell whether a content type, parameters aside, is one this protocol is spoken in."""
-    return content_type is None or content_type.split(b";", 1)[0].strip().lower() in _MEDIA_TYPES
+    if content_type is None or content_type in _MEDIA_TYPES:
+        return True
+    return content_type.split(b";", 1)[0].strip().lower() in _MEDIA_TYPES
 
 
 def operation_of(target: str | None) -> Operation[Any]:

@@ -239,7 +239,7 @@ def test_wrong_signature_leaves_nothing_behind(counted):
         verifier=verifier,
         keys={"AKIACOUNTED": counted},
     )
-    assert len(verifier._signing_keys) == len(verifier._authorizations) == 0
+    assert len(verifier._signers) == len(verifier._authorizations) == 0
 
 
 def test_what_is_remembered_is_bounded():
@@ -247,7 +247,7 @@ def test_what_is_remembered_is_bounded():
     for number in range(sigv4.CACHE_ENTRIES + 200):
         region = f"region-{number}"
         verify(request(scope=f"20261120/{region}/secretsmanager/aws4_request"), verifier=verifier)
-    assert len(verifier._signing_keys) <= sigv4.CACHE_ENTRIES
+    assert len(verifier._signers) <= sigv4.CACHE_ENTRIES
     assert len(verifier._authorizations) <= sigv4.CACHE_ENTRIES
 
 
