@@ -175,7 +175,7 @@ class Verifier:
         to_sign = _string_to_sign(request, headers, claim, payload_hash)
         if access_key is None:
             # The same work as for a known key, so that the time of the answer tells nothing more.
-            hmac.digest(_NOBODY.signing_key(date, region, service), to_sign, "sha256")
+            _signature(_signer(_NOBODY, date, region, service), to_sign)
             raise invalid_token()
         _require_payload_hash(headers, payload_hash)
         self._require_signature(access_key, claim, to_sign)
@@ -213,10 +213,8 @@ class Verifier:
         _, date, region, service, _ = claim.authorization.elements
         cache_key = (access_key.access_key_id, access_key.revision, date, region, service)
         known = self._signers.find(cache_key)
-        signer = known or HMAC(access_key.secret_access_key.signing_key(date, region, service), SHA256())
-        signature = signer.copy()
-        signature.update(to_sign)
-        if not hmac.compare_digest(signature.finalize().hex().encode(), claim.signature.encode()):
+        signer = known or _signer(access_key.secret_access_key, date, region, service)
+        if not hmac.compare_digest(_signature(signer, to_sign), claim.signature.encode()):
             raise InvalidSignatureException(_MISMATCH)
         if known is None:
             self._signers.keep(cache_key, signer)
@@ -309,6 +307,17 @@ def _require_once(pairs: Sequence[tuple[bytes, bytes]]) -> None:
         if name in seen and (name in _ONCE or name.startswith(_ALWAYS_SIGNED)):
             raise IncompleteSignatureException(f"'{_title(name)}' must not be repeated.")
         seen.add(name)
+
+
+def _signer(secret: SecretAccessKey, date: str, region: str, service: str) -> HMAC:
+    """Return what has taken in the signing key, to be copied for each signature."""
+    return HMAC(secret.signing_key(date, region, service), SHA256())
+
+
+def _signature(signer: HMAC, to_sign: bytes) -> bytes:
+    signature = signer.copy()
+    signature.update(to_sign)
+    return signature.finalize().hex().encode()
 
 
 def invalid_token() -> UnrecognizedClientException:

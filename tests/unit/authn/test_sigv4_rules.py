@@ -279,15 +279,16 @@ def test_signature_of_another_part_is_not_remembered_as_the_signature():
 
 
 def test_unknown_key_costs_the_same_hmac_work():
-    calls = []
+    calls: list[Any] = []
 
-    def counting_digest(*arguments: Any):
-        calls.append(arguments)
-        return original(*arguments)
+    def counting(original):
+        return lambda *arguments: (calls.append(arguments), original(*arguments))[1]
 
-    original = hmac.digest
     signed_request = request()
-    with patch.object(hmac, "digest", counting_digest):
+    with (
+        patch.object(hmac, "digest", counting(hmac.digest)),
+        patch.object(sigv4, "_signature", counting(sigv4._signature)),
+    ):
         verify(signed_request)
         known, calls[:] = len(calls), []
         refused(UnrecognizedClientException, INVALID_TOKEN, signed_request, keys={})
