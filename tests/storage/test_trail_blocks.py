@@ -187,6 +187,15 @@ def test_an_event_is_known_by_its_id_and_time_from_whatever_trail(storage):
     assert storage.read(lambda tx: tx.trail.known_events([make_event(3)])) == set()
 
 
+def test_known_events_are_looked_for_in_the_blocks_of_their_times_alone(storage, monkeypatch):
+    put_events(storage, [make_event(60 * number) for number in range(50)])
+    read = []
+    monkeypatch.setattr(trail_index, "unpacked_ids", lambda ids: (read.append(ids), unpacked_ids(ids))[1])
+    ends = [make_event(0), make_event(60 * 49), make_event(60 * 49 + 1)]
+    assert storage.read(lambda tx: tx.trail.known_events(ends)) == {"event-0", f"event-{60 * 49}"}
+    assert len(read) == 2
+
+
 def test_an_id_that_stands_across_two_others_finds_no_event(storage, monkeypatch):
     put_events(storage, [make_event(1), make_event(2)])
     (block,) = blocks_of([make_event(1), make_event(2)])
@@ -210,6 +219,16 @@ def test_blocks_are_deleted_whole_when_all_their_events_are_older(storage, datab
     assert found(storage) == []
     for table in ("trail_blocks", "trail_contents", "trail_terms", "trail_failures"):
         assert run_sql(database_url, f"SELECT COUNT(*) FROM {table}") == [(0,)]
+
+
+def test_failures_go_with_their_blocks_and_not_before(storage, database_url):
+    put_events(storage, [make_event(60 * number, code="AccessDenied") for number in range(5)])
+    storage.write(lambda tx: tx.trail.delete_blocks(START + 999 * SECOND, 2))
+    assert run_sql(database_url, "SELECT event_id FROM trail_failures ORDER BY happened_at") == [
+        ("event-120",),
+        ("event-180",),
+        ("event-240",),
+    ]
 
 
 # what is told apart
