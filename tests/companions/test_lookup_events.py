@@ -23,6 +23,7 @@ from strongroom.errors import (
     UnsupportedOperationException,
 )
 from strongroom.metrics import Metrics
+from strongroom.storage import trail_blocks, trail_index
 from strongroom.wire import awsjson, constraints
 from strongroom.workers.audit_index import AuditIndex
 from support.deployment import Deployment, config_for, deployed
@@ -172,7 +173,8 @@ def test_pages_tell_each_event_once_newest_first(trail, deployment):
 
 
 def test_a_call_looks_at_a_bounded_number_of_events_and_goes_on_with_a_token(trail, deployment, monkeypatch):
-    monkeypatch.setattr(lookup_events, "MAX_LOOKED_AT", 4)
+    monkeypatch.setattr(trail_index, "MAX_LOOKED_AT", 4)
+    monkeypatch.setattr(trail_blocks, "MAX_EVENTS", 2)
     deployment.create("app")
     for _ in range(9):
         deployment.call("DescribeSecret", SecretId="app")

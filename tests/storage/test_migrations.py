@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
 
 from strongroom.domain.narrowing import Narrowing
+from strongroom.domain.timestamps import to_micros
+from strongroom.domain.trail_event import EventQuery
 from strongroom.errors import OperatorError
-from strongroom.storage import listing
+from strongroom.storage import listing, trail_index
 from strongroom.storage.migrate import VERSION_TABLE, dialect_text, migrations, pending
+from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION
 from support.storages import insert_secret, opened, run_sql
+from support.trails import make_event, told_events
 
 NEWEST = migrations("sqlite")[-1].version
 SQLITE_TYPES = {"INTEGER": "bigint", "TEXT": "text", "BLOB": "bytea"}
@@ -91,11 +96,11 @@ def test_a_migration_that_fails_leaves_nothing_behind(database_url):
     assert tables == [("stages",)]
 
 
-def make_schema_two(database_url):
-    """Make the database that an older server has left: its schema, and secrets without terms."""
+def make_schema(database_url, version):
+    """Make the schema that an older server has left."""
     dialect = "sqlite" if database_url.startswith("sqlite") else "postgresql"
     run_sql(database_url, dialect_text(VERSION_TABLE, dialect))
-    for migration in migrations(dialect)[:2]:
+    for migration in migrations(dialect)[:version]:
         for statement in migration.statements:
             run_sql(database_url, statement)
         run_sql(database_url, "INSERT INTO schema_version (version) VALUES (:version)", version=migration.version)
@@ -103,7 +108,7 @@ def make_schema_two(database_url):
 
 def test_secrets_from_before_the_index_are_indexed(database_url, monkeypatch):
     monkeypatch.setattr(listing, "_BACKFILL_CHUNK", 2)
-    make_schema_two(database_url)
+    make_schema(database_url, 2)
     for number in range(5):
         run_sql(
             database_url,
@@ -127,6 +132,67 @@ def test_secrets_from_before_the_index_are_indexed(database_url, monkeypatch):
         storage.write(lambda tx: tx.delete_secret(secret))
         assert found("kteam") == found("vBlü") == found("wblü") == []
     assert run_sql(database_url, "SELECT COUNT(*) FROM secret_terms WHERE name = 'Old3'") == [(0,)]
+
+
+def insert_row_of_event(database_url, event):
+    """Insert an event as a server of schema version 7 did."""
+    row = event._asdict() | {"happened_at": to_micros(event.happened_at), "read_only": int(event.read_only)}
+    values = ", ".join(f":{name}" for name in row)
+    run_sql(database_url, f"INSERT INTO trail_events ({', '.join(row)}) VALUES ({values})", **row)
+
+
+def events_of_before():
+    """Return events of three trails, in no order, some of which have failed."""
+    names, codes = ["GetSecretValue", "DeleteSecret", "RotationFailed"], [None, None, "AccessDenied"]
+    return [
+        make_event(
+            number // 3,
+            event_id=f"{trail}-{number}",
+            trail=f"node/trail-{trail}",
+            sequence=number // 2,
+            event_name=names[number % 3],
+            read_only=number % 3 == 0,
+            code=codes[number % 4 % 3],
+            username=None if number % 5 == 0 else f"user-{number % 2}",
+            principal_arn=f"arn:principal-{number % 2}",
+            access_key_id=f"AKIA{number % 7}",
+            resource_name="ü" if number % 4 else None,
+            resource_arn=f"arn:{number % 3}",
+        )
+        for number in reversed(range(20))
+        for trail in (2, 0, 1)
+    ]
+
+
+def test_events_from_before_the_blocks_are_found_by_everything_they_can_be_asked_for_by(database_url, monkeypatch):
+    monkeypatch.setattr(trail_index, "MAX_EVENTS", 8)
+    make_schema(database_url, 7)
+    events = events_of_before()
+    for event in events:
+        insert_row_of_event(database_url, event)
+    run_sql(database_url, "INSERT INTO trail_positions VALUES ('node/trail-0', 10, 'mac', 1, 2000)")
+    run_sql(
+        database_url, "INSERT INTO secret_readers VALUES ('secret', 'me', '192.0.2.1', 'Boto3', 'A', 1, 2, 3, 4, NULL)"
+    )
+    kept = [run_sql(database_url, f"SELECT * FROM {table}") for table in ("trail_positions", "secret_readers")]
+    open_once(database_url)
+    with opened(database_url) as storage:
+        for name in ("account_id", "event_name", "username", "principal_arn", "access_key_id", "resource_name"):
+            for value in {getattr(event, name) for event in events} - {None}:
+                day = timedelta(days=1)
+                query = EventQuery(**{"account_id": ACCOUNT_ID, "since": NOW - day, "until": NOW + day, name: value})
+                wanted = sorted(filter(query.wants, events), key=lambda event: event.place, reverse=True)
+                assert told_events(storage, query, None, 7) == wanted
+                assert wanted
+        assert storage.read(lambda tx: tx.trail.known_events(events)) == {event.event_id for event in events}
+        assert storage.read(lambda tx: tx.trail.find_event("1-7")) in events
+        denials = storage.read(lambda tx: tx.alarms.denials(NOW - day, 100))
+        assert len(denials) == sum(event.code == "AccessDenied" for event in events) > 0
+        rotations = storage.read(lambda tx: tx.alarms.failed_rotations(ACCOUNT_ID, NOW - day, 100))
+        assert rotations == ["arn:2"]
+    assert [run_sql(database_url, f"SELECT * FROM {table}") for table in ("trail_positions", "secret_readers")] == kept
+    with pytest.raises(Exception, match=r"no such table|does not exist"):
+        run_sql(database_url, "SELECT 1 FROM trail_events")
 
 
 def test_nodes_that_start_together_make_one_schema(database_url):

@@ -40,6 +40,8 @@ BLOCKS_AT_ONCE: Final = 64
 
 LAST_INSTANT: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
+_SECOND: Final = 1_000_000
+_SPAN: Final = SPAN // timedelta(microseconds=1)
 _LAST_ID: Final = "\U0010ffff"
 _MOST: Final = 2**63 - 1
 
@@ -79,11 +81,13 @@ class SqlTrailIndex:
             self._change("insert_trail_failures", {"rows": _encode(failures).decode()})
 
     def known_events(self, events: Sequence[TrailEvent]) -> set[str]:
-        # A record is repeated with its time, so it is looked for among those of that time.
-        times = [to_micros(event.happened_at) for event in events]
-        rows = self._run("trail_blocks_between", {"since": min(times), "until": max(times)})
-        known: set[int] = set().union(*(unpacked_ids(row[0]) for row in rows))
-        return {event.event_id for event in events if id_of(event.event_id) in known} if known else set()
+        # A record is repeated with its time, so it is looked for at that time alone: a slice may reach over months.
+        wanted = {id_of(event.event_id): event.event_id for event in events}
+        known: set[str] = set()
+        for since, until in _stretches(sorted({to_micros(event.happened_at) for event in events})):
+            rows = self._run("trail_blocks_between", {"since": since, "until": until, "end": until + _SPAN})
+            known.update(wanted[one] for row in rows for one in unpacked_ids(row[0]) if one in wanted)
+        return known
 
     def find_event(self, event_id: str) -> TrailEvent | None:
         rows = self._run("trail_blocks_with_event", {"id": packed_ids([id_of(event_id)])})
@@ -117,7 +121,7 @@ class SqlTrailIndex:
             self._change("delete_trail_terms", {"rows": _encode(terms).decode()})
             self._change("delete_trail_contents", {"rows": ids})
             self._change("delete_trail_blocks", {"rows": ids})
-            self._change("delete_trail_failures", {"before": to_micros(before)})
+            self._change("delete_trail_failures", {"until": blocks[-1][1]})
         return [row[3] for row in blocks]
 
     def has_events(self, before: datetime) -> bool:
@@ -130,7 +134,7 @@ class SqlTrailIndex:
         started = to_micros(place.happened_at)
         params: Params = {"term": term_of(query), "since": to_micros(query.since), "row_limit": BLOCKS_AT_ONCE}
         params |= {"place_time": started, "place_sequence": place.sequence}
-        behind = (started + SPAN // timedelta(microseconds=1), _MOST, _MOST)
+        behind = (started + _SPAN, _MOST, _MOST)
         while True:
             names = ("newest", "last_sequence", "block_id")
             rows = self._run("next_trail_blocks", params | dict(zip(names, behind, strict=True)))
@@ -191,6 +195,18 @@ def _page(told: list[TrailEvent], limit: int, after: EventPlace | None) -> Trail
     if len(told) > limit or (len(told) == limit and after is not None):
         return TrailPage(told[:limit], told[limit - 1].place)
     return TrailPage(told, after)
+
+
+def _stretches(times: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last of times, given in order, that are no more than a second apart."""
+    stretch: tuple[int, int] | None = None
+    for instant in times:
+        if stretch is not None and instant - stretch[1] > _SECOND:
+            yield stretch
+            stretch = None
+        stretch = (instant if stretch is None else stretch[0], instant)
+    if stretch is not None:
+        yield stretch
 
 
 def _groups(rows: Sequence[Row], limit: int) -> Iterator[list[Row]]:

@@ -3,7 +3,8 @@
 Rules (documented, unless marked):
 - One attribute at most. Times include both ends; a start after the end is InvalidTimeRangeException.
 - A page has up to 50 events. A token is good for a call with the same parameters only. A page may have fewer
-  events than there are, or none, and a token nevertheless: a call looks at `MAX_LOOKED_AT` events at most (ours).
+  events than there are, or none, and a token nevertheless: a call reads one page of the index, which looks
+  at a bounded number of events (ours).
 - Only management events are recorded, so the category `insight` is refused (ours).
 - A resource's name is that of the secret or its ARN; an event tells both, where both are known (inferred).
 - Where the index is off nothing could be found, and the call says so (ours).
@@ -35,8 +36,6 @@ from strongroom.operations.base import REQUIRED, Request, Response, Shape, limit
 from strongroom.policy.access_request import NO_RESOURCE
 
 MAX_RESULTS: Final = 50
-MAX_LOOKED_AT: Final = 1_000
-"""Events that one call reads, so that none keeps others waiting however few it finds."""
 
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TRUTH: Final = {"true": True, "false": False}
@@ -87,27 +86,10 @@ def lookup_events(call: CompanionCall, request: LookupEventsRequest) -> LookupEv
     if request.next_token is not None:
         micros, sequence, event_id = call.page_tokens.open(request.next_token, tuple[int, int, str], *binding)
         after = EventPlace(from_micros(micros), sequence, event_id)
-    found, end = _page(call, query, after, most)
-    token = None
-    if end is not None:
+    page, token = call.tx.trail.events(query, after, most), None
+    if (end := page.after) is not None:
         token = call.page_tokens.seal((to_micros(end.happened_at), end.sequence, end.event_id), *binding)
-    return LookupEventsResponse(events=[_shown(event) for event in found], next_token=token)
-
-
-def _page(
-    call: CompanionCall, query: EventQuery, after: EventPlace | None, most: int
-) -> tuple[list[TrailEvent], EventPlace | None]:
-    """Return the next events, and where to go on; None at the end."""
-    found: list[TrailEvent] = []
-    for _ in range(MAX_LOOKED_AT // most):
-        page = call.tx.trail.events(query, after, most)
-        found += page.events
-        if len(found) > most:
-            return found[:most], found[most - 1].place
-        after = page.after
-        if after is None or len(found) == most:
-            break
-    return found, after
+    return LookupEventsResponse(events=[_shown(event) for event in page.events], next_token=token)
 
 
 def _page_size(request: LookupEventsRequest) -> int:

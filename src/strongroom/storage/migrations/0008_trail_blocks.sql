@@ -1,5 +1,8 @@
 -- Events of the trails in blocks, compressed, each found by what its events can be asked for by (docs/adr/0020).
--- `trail_events` is carried over, and then dropped, by what SQL cannot do (storage.trail_blocks).
+-- `trail_events` is carried over, and then dropped, by what SQL cannot do (storage.trail_index), in the order
+-- of this index: without it the whole table would be sorted once more for each block.
+
+CREATE INDEX trail_events_in_order ON trail_events (trail, sequence, event_id);
 
 CREATE TABLE trail_blocks (
   block_id INTEGER PRIMARY KEY,

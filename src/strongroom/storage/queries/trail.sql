@@ -36,8 +36,8 @@ SELECT value->>0, CAST(value->>1 AS BIGINT), value->>2, value->>3, value->>4, va
 FROM {given_rows} WHERE TRUE ON CONFLICT (event_id) DO NOTHING
 
 -- trail_blocks_between --
--- Where the events of a time may be
-SELECT ids FROM trail_blocks WHERE newest >= :since AND oldest <= :until
+-- Where the events of a time may be. Blocks span little time, so those that begin before it ends end soon after it
+SELECT ids FROM trail_blocks WHERE newest >= :since AND newest < :end AND oldest <= :until
 
 -- trail_blocks_with_event --
 -- The id may stand there by chance, across two others: who reads the events sees
@@ -73,7 +73,8 @@ DELETE FROM trail_terms WHERE (term, newest, last_sequence, block_id) IN (
 )
 
 -- delete_trail_failures --
-DELETE FROM trail_failures WHERE happened_at < :before
+-- Those of the blocks that go, and what is older than these
+DELETE FROM trail_failures WHERE happened_at <= :until
 
 -- list_rows_of_events --
 -- Events as they were kept before there were blocks
