@@ -31,8 +31,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -57,6 +56,7 @@ from strongroom.authn.canonical_request import (
 )
 from strongroom.authn.credentials import Credentials, SecretAccessKey
 from strongroom.authn.presigned import is_presigned, parse_presigned, require_bare_get
+from strongroom.authn.request_time import basic_format, parse_request_time
 from strongroom.errors import (
     ExpiredTokenException,
     IncompleteSignatureException,
@@ -71,11 +71,7 @@ if TYPE_CHECKING:
 DEFAULT_SKEW: Final = timedelta(minutes=5)
 MAX_AUTHORIZATION_BYTES: Final = 4_096
 CACHE_ENTRIES: Final = 1_024
-TIMES_KEPT: Final = 64
-"""Dates of requests kept as read: very many requests have the same."""
-
 SIGNATURE_LENGTH: Final = 64
-MAX_DATE_SHOWN: Final = 64
 
 _CONDITIONAL: Final = frozenset({b"content-type", b"date"})
 _SCHEME: Final = SCHEME_PREFIX.encode()
@@ -85,9 +81,6 @@ _ALWAYS_SIGNED: Final = (b"x-amz-", b"x-k8s-")
 
 _ONCE: Final = frozenset({b"authorization", b"content-length", b"content-type", b"date", b"host"})
 _ASCII_ONLY: Final = (b"authorization", b"x-amz-date", b"x-amz-target", b"x-amz-security-token", b"date")
-_BASIC_FORMAT: Final = "%Y%m%dT%H%M%SZ"
-_BASIC_FORMAT_LENGTH: Final = 16
-_HTTP_DATE: Final = "%a, %d %b %Y %H:%M:%S GMT"
 _INVALID_TOKEN: Final = "The security token included in the request is invalid."
 _MISMATCH: Final = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
@@ -195,7 +188,7 @@ class Verifier:
         amz_date = headers.get(b"x-amz-date")
         date = headers.get(b"date") if amz_date is None else amz_date
         authorization, signature, new_prefix = self._parse(text, is_dated=date is not None)
-        timestamp, request_time = _parse_request_time(date or b"", is_iso_only=amz_date is not None)
+        timestamp, request_time = parse_request_time(date or b"", is_iso_only=amz_date is not None)
         self._require_current(timestamp, request_time, now, self._skew)
         token = headers.get(b"x-amz-security-token")
         token = None if token is None else token.strip()
@@ -204,7 +197,7 @@ class Verifier:
     def _query_claim(self, request: Signable, headers: Mapping[bytes, bytes], now: datetime) -> _Claim:
         presigned = parse_presigned(request.query_string)
         require_bare_get(request.method, headers, request.body)
-        timestamp, request_time = _parse_request_time(presigned.date.encode(), is_iso_only=True)
+        timestamp, request_time = parse_request_time(presigned.date.encode(), is_iso_only=True)
         self._require_current(timestamp, request_time, now, self._presigned_age or timedelta())
         presigned.require_unexpired(request_time, now)
         return _Claim(presigned.authorization, presigned.signature, timestamp, presigned.token, is_presigned=True)
@@ -234,13 +227,13 @@ class Verifier:
         # Request times are whole seconds, and an age counts in whole seconds as well: 300.9 s are 300 s.
         if age - oldest >= _ONE_SECOND:
             raise InvalidSignatureException(
-                f"Signature expired: {timestamp} is now earlier than {_basic_format(now - oldest)} "
-                f"({_basic_format(now)} - {oldest // timedelta(minutes=1)} min.)"
+                f"Signature expired: {timestamp} is now earlier than {basic_format(now - oldest)} "
+                f"({basic_format(now)} - {oldest // timedelta(minutes=1)} min.)"
             )
         if age < self._too_new:
             raise InvalidSignatureException(
-                f"Signature not yet current: {timestamp} is still later than {_basic_format(now + self._skew)} "
-                f"({_basic_format(now)} + {self._skew // timedelta(minutes=1)} min.)"
+                f"Signature not yet current: {timestamp} is still later than {basic_format(now + self._skew)} "
+                f"({basic_format(now)} + {self._skew // timedelta(minutes=1)} min.)"
             )
 
     def _require_signed_headers(self, headers: Mapping[bytes, bytes], claim: _Claim) -> None:
@@ -348,33 +341,6 @@ def _is_signed_in_query(headers: Mapping[bytes, bytes], query_string: bytes, *, 
     if authorization is not None and authorization.strip(b" ").startswith(_SCHEME):
         return False
     raise nobody_proven()
-
-
-@lru_cache(maxsize=TIMES_KEPT)
-def _parse_request_time(date: bytes, *, is_iso_only: bool) -> tuple[str, datetime]:
-    """Return the request's instant as it is signed, and as an instant."""
-    text = date.decode("ascii").strip(" ")
-    try:
-        # fromisoformat knows many more forms; this one has its letters here and digits elsewhere.
-        if (
-            len(text) == _BASIC_FORMAT_LENGTH
-            and text[8] == "T"
-            and text[15] == "Z"
-            and (text[:8] + text[9:15]).isdigit()
-        ):
-            return text, datetime.fromisoformat(text)
-        if not is_iso_only:
-            request_time = datetime.strptime(text, _HTTP_DATE).replace(tzinfo=UTC)
-            return _basic_format(request_time), request_time
-    except ValueError:
-        pass
-    raise IncompleteSignatureException(
-        f"Date must be in ISO-8601 'basic format'. Got '{text[:MAX_DATE_SHOWN]}'. See http://en.wikipedia.org/wiki/ISO_8601"
-    )
-
-
-def _basic_format(instant: datetime) -> str:
-    return instant.astimezone(UTC).strftime(_BASIC_FORMAT)
 
 
 def _string_to_sign(request: Signable, headers: Mapping[bytes, bytes], claim: _Claim, payload_hash: str) -> bytes:

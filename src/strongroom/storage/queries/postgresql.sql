@@ -102,6 +102,11 @@ position(:id IN ids) > 0
 -- fragment given_rows --
 jsonb_array_elements(CAST(CAST(:rows AS TEXT) AS JSONB)) AS given (value)
 
+-- trail_contents_of --
+SELECT block_id, content FROM {given_rows} CROSS JOIN LATERAL (
+  SELECT block_id, content FROM trail_contents WHERE block_id = CAST(value->>0 AS BIGINT) LIMIT 1
+) AS found
+
 -- lock_for_changes --
 -- The secrets that calls are about to change, but for those that another transaction holds: nobody is waited for
 SELECT locked.arn FROM {wanted_secrets} CROSS JOIN LATERAL (
