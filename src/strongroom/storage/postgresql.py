@@ -6,6 +6,8 @@ Why it is safe:
 - A conflict with another node (serialization failure, deadlock, a unique key taken in between) undoes the
   attempt and runs the pure function again, a bounded number of times.
 - A reading call sees one snapshot (REPEATABLE READ, READ ONLY).
+- A connection that is found to be lost, as after a restart of the database, before anything could count is replaced
+  by one that was looked at, once.
 - Journal entries are written before COMMIT, when every statement has succeeded; if they are refused nothing
   is committed.
 
@@ -39,7 +41,7 @@ from strongroom.storage.base import (
 from strongroom.storage.listing import Run
 from strongroom.storage.migrate import VERSION_TABLE, complete, dialect_text, pending
 from strongroom.storage.postgresql_bringer import MARK, PostgresqlBringer, serve
-from strongroom.storage.postgresql_session import Session
+from strongroom.storage.postgresql_session import LostConnectionError, Session, before_it_counts
 from strongroom.storage.postgresql_writer import CONFLICTS, ForeseenCall, PostgresqlWriter
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
@@ -81,6 +83,13 @@ class _Keeper:
         self._uses = 0
 
     def use(self, use: Callable[[Session], T]) -> T:
+        try:
+            return self._use(use)
+        except LostConnectionError:
+            self._pool.check()
+            return self._use(use)
+
+    def _use(self, use: Callable[[Session], T]) -> T:
         if self._uses >= USES_KEPT:
             self.give_back()
         connection, self._kept = self._kept or self._pool.getconn(), None
@@ -198,6 +207,13 @@ class PostgresqlStorage:
         return self._with_session(lambda session: self._transact(session, work, writable=writable))
 
     def _with_session(self, use: Callable[[Session], T]) -> T:
+        try:
+            return self._lent(use)
+        except LostConnectionError:
+            self._pool.check()  # of those that a restart of the database took, none is lent again
+            return self._lent(use)
+
+    def _lent(self, use: Callable[[Session], T]) -> T:
         connection = self._pool.getconn()
         try:
             return use(connection.session)
@@ -206,10 +222,11 @@ class PostgresqlStorage:
 
     def _transact(self, session: Session, work: Callable[[Transaction], T], *, writable: bool) -> T:
         tx = SqlTransaction(session.query, self._queries, writable=writable)
-        session.begin("BEGIN" if writable else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
-            result = work(tx)
-            session.flush()
+            with before_it_counts(session):
+                session.begin("BEGIN" if writable else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                result = work(tx)
+                session.flush()
         except (psycopg.Error, WriteRequiredError):  # run again, or as a write: it journals then
             session.roll_back()
             raise
@@ -247,9 +264,11 @@ class PostgresqlStorage:
         return result
 
     def _at_once(self, work: Callable[[Transaction], T]) -> T:
-        return self._with_session(
-            lambda session: work(SqlTransaction(session.query, self._queries, writable=False)),
-        )
+        def use(session: Session) -> T:
+            with before_it_counts(session):
+                return work(SqlTransaction(session.query, self._queries, writable=False))
+
+        return self._with_session(use)
 
     def _record(self, entries: Sequence[bytes], *, durable: bool) -> None:
         if entries:

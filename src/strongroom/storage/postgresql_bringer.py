@@ -22,7 +22,7 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from strongroom.storage.base import Given, NotBroughtError, StorageError, WantedVersion
-from strongroom.storage.postgresql_session import Lender, Session
+from strongroom.storage.postgresql_session import Lender, Session, before_it_counts
 from strongroom.storage.rows import ACCESS_KEY_COLUMNS, SECRET_COLUMNS, Params, Row
 from strongroom.storage.sql import Queries, Query
 
@@ -127,8 +127,9 @@ class PostgresqlBringer:
     def _bring(self, session: Session, together: list[_Asked]) -> list[Given]:
         keys = sorted({asked.wanted for asked in together if isinstance(asked.wanted, str)})
         versions = [asked.wanted for asked in together if isinstance(asked.wanted, WantedVersion)]
-        key_rows = _ask_access_keys(session.query, self._access_keys, keys)
-        version_rows = _ask_versions(session.query, self._versions, versions)
+        with before_it_counts(session):
+            key_rows = _ask_access_keys(session.query, self._access_keys, keys)
+            version_rows = _ask_versions(session.query, self._versions, versions)
         return [
             key_rows[asked.wanted] if isinstance(asked.wanted, str) else version_rows[asked.wanted]
             for asked in together

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 import select
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar, cast
 
@@ -33,6 +34,7 @@ _PARAMETER: Final = re.compile(r"%\(([a-z_]+)\)s")
 _GIVEN: Final = {_INT8, _TEXT, _BYTEA}
 _OPEN: Final = {pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR}
 _NULL: Final[bytes] = cast("bytes", None)  # psycopg's stubs forget that libpq takes None for NULL
+_ENDED: Final = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown)
 _SUCCESS: Final = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
 
 
@@ -46,8 +48,26 @@ class _Statement:
     columns: tuple[tuple[int, Callable[[bytes], Any]], ...]
 
 
+class LostConnectionError(psycopg.OperationalError):
+    """The connection was lost before anything that was done on it could count: it may be done again on another."""
+
+
+@contextmanager
+def before_it_counts(session: Session) -> Iterator[None]:
+    """Tell a lost connection from other failures, where nothing has been committed yet nor been tried to."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if session.is_lost or isinstance(error, _ENDED):
+            raise LostConnectionError(str(error)) from error
+        raise
+
+
 class Lender(Protocol):
-    """Lends a thread a session, the same one while nothing goes wrong on it; given back at the end."""
+    """Lends a thread a session, the same one while nothing goes wrong on it; given back at the end.
+
+    What raises LostConnectionError is done once more, on a connection that was looked at.
+    """
 
     def use(self, use: Callable[[Session], T]) -> T: ...
     def give_back(self) -> None: ...
@@ -64,6 +84,10 @@ class Session:
         self._usable.register(libpq.socket, select.POLLIN | select.POLLOUT)
         self._statements: dict[str, _Statement] = {}
         self._waiting: list[tuple[_Statement, list[bytes]]] = []
+
+    @property
+    def is_lost(self) -> bool:
+        return self._libpq.status == pq.ConnStatus.BAD
 
     def query(self, query: Query, params: Params) -> list[Row]:
         """Run a named query, as `execute` does."""

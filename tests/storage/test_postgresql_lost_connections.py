@@ -1,0 +1,83 @@
+"""PostgreSQL restarts, and connections that were open are lost: nobody who calls afterwards notices."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from strongroom.storage.base import Foreseen, StorageError, WantedVersion
+from support.factories import ACCOUNT_ID, REGION
+from support.storages import insert_secret, make_job, make_version, run_sql
+
+WAIT_SECONDS = 30
+WANTED = WantedVersion(ACCOUNT_ID, REGION, "app", None, make_version(2).version_id, None)
+OTHERS = "datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+
+
+def read(storage):
+    return storage.read(lambda tx: tx.find_secret(ACCOUNT_ID, REGION, "app")).name
+
+
+def look_up(storage):
+    return storage.look_up(lambda tx: tx.find_secret(ACCOUNT_ID, REGION, "app")).name
+
+
+def bring_key(storage):
+    return storage.bringer.access_key("AKIAAAAAAAAAAAAAAAAA").result(WAIT_SECONDS) and "app"
+
+
+def bring_version(storage):
+    return storage.bringer.version(WANTED).result(WAIT_SECONDS) and "app"
+
+
+def write(storage):
+    storage.write(lambda tx: tx.put_job(make_job("app")))
+    return "app"
+
+
+def submit(storage):
+    def work(tx):
+        secret = tx.find_secret(ACCOUNT_ID, REGION, "app")
+        tx.put_secret(secret)
+        tx.journal(b"submitted")
+        return secret.name
+
+    return storage.submit(work, Foreseen(WANTED, None)).result(WAIT_SECONDS)
+
+
+CALLS = [read, look_up, bring_key, bring_version, write, submit]
+
+
+@pytest.fixture
+def storage(postgresql):
+    insert_secret(postgresql, name="app")
+    return postgresql
+
+
+def lose_connections(postgres_url):
+    run_sql(postgres_url, f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {OTHERS}")
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_after_connections_were_lost_is_answered(storage, postgres_url, call):
+    with ThreadPoolExecutor(8) as threads:  # so that the pool has more of them than one
+        assert list(threads.map(lambda _: call(storage), range(16))) == ["app"] * 16
+    for _ in range(3):
+        lose_connections(postgres_url)
+        assert [call(storage) for call in CALLS] == ["app"] * len(CALLS)
+        lose_connections(postgres_url)
+        assert call(storage) == "app"
+
+
+def test_what_was_told_to_commit_on_a_lost_connection_is_not_done_again(storage, postgres_url):
+    done = []
+
+    def lose(_entries, _durable):
+        done.append(1)
+        lose_connections(postgres_url)
+
+    storage.attach_journal(lose)
+    with pytest.raises(StorageError):
+        storage.write(lambda tx: (tx.put_job(make_job("app")), tx.journal(b"once")))
+    assert done == [1]
