@@ -1,4 +1,4 @@
-"""Events of the trails as blocks: written together, compressed together, and found by a few terms for all of them.
+"""Events of the trails as blocks: written and compressed together, found by a few terms for all of them.
 
 Rules:
 - A block holds events of one trail that follow one another, at most `MAX_EVENTS` of them and of `SPAN` of time.
@@ -105,9 +105,9 @@ def _goes_with(event: TrailEvent, first: TrailEvent) -> bool:
 
 def _block_of(events: Sequence[TrailEvent]) -> TrailBlock:
     first, last = events[0].sequence, events[-1].sequence
-    named = blake2b(f"{events[0].trail}\0{first}\0{events[0].event_id}".encode("utf-8", "replace"), digest_size=8).digest()
+    named = f"{events[0].trail}\0{first}\0{events[0].event_id}".encode("utf-8", "replace")
     return TrailBlock(
-        block_id=int.from_bytes(named, "big") >> 1,
+        block_id=int.from_bytes(blake2b(named, digest_size=8).digest(), "big") >> 1,
         oldest=to_micros(events[0].happened_at),
         newest=to_micros(max(event.happened_at for event in events)),
         first_sequence=first,
