@@ -143,7 +143,9 @@ class Session:
         """Undo the transaction. A connection that is lost has done so by itself."""
         self._waiting.clear()
         if self._libpq.transaction_status in _OPEN:
-            self._require_success(self._libpq.exec_(b"ROLLBACK"))
+            undone = self._libpq.exec_(b"ROLLBACK")
+            if not self.is_lost:
+                self._require_success(undone)
 
     def _prepare(self, text: str) -> _Statement:
         names: list[str] = []

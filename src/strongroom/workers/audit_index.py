@@ -43,9 +43,11 @@ HOLD_SECONDS: Final = 0.005
 
 MIN_SLICE: Final = 32
 MAX_SLICE: Final = 256
+"""Records copied, or blocks and readers deleted, in one transaction. What fewer than the least take is their statements
+and their commit; more than the most would make a commit long, which is not part of the work that is measured."""
+
 MIN_DELETED: Final = 4
-"""Records copied, or deleted, in one transaction. What fewer than the least take is their statements and their commit;
-more than the most would make a commit long, which is not part of the work that is measured."""
+"""The least of what is deleted: a block has terms of up to all its events."""
 
 PAUSE_FACTOR: Final = 3
 """Pause after a slice, while there is more, by the time that it took."""
