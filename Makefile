@@ -15,6 +15,8 @@ MAX_TEST_WORKERS := 8
 UV_READY := $(VENV)/.uv-$(UV_VERSION)
 RUNTIME_READY := $(VENV)/.runtime-synced
 DEV_READY := $(VENV)/.dev-synced
+BYTECODE_READY := $(VENV)/.bytecode
+SOURCES := $(shell find src -name '*.py')
 PEERS := bench/.venv
 PEERS_READY := $(PEERS)/.installed
 JAVASCRIPT_READY := $(JAVASCRIPT)/node_modules/.installed
@@ -69,10 +71,10 @@ LOCKED := "$(PYTHON)" -c "$$RUN_LOCKED"
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-serve: $(RUNTIME_READY) ## run the server; options go in ARGS, as in make serve ARGS="--help"
+serve: $(BYTECODE_READY) ## run the server; options go in ARGS, as in make serve ARGS="--help"
 	@$(BIN)/strongroom serve $(ARGS)
 
-test: $(DEV_READY) $(JAVASCRIPT_READY) ## run every test; pytest's options go in ARGS
+test: $(DEV_READY) $(BYTECODE_READY) $(JAVASCRIPT_READY) ## run every test; pytest's options go in ARGS
 	@$(BIN)/pytest -n auto --maxprocesses $(MAX_TEST_WORKERS) --dist worksteal $(ARGS)
 
 check: $(DEV_READY) ## lint, formatting, types, and the arrow between the layers
@@ -88,13 +90,13 @@ format: $(DEV_READY) ## rewrite the sources in the house format
 fidelity: $(DEV_READY) ## rewrite docs/fidelity.md from the ledger
 	@PYTHONPATH=tests $(BIN)/python -m fidelity.render
 
-bench: $(DEV_READY) $(PEERS_READY) ## measure Strongroom and its peers; options go in ARGS, as in make bench ARGS="--help"
+bench: $(DEV_READY) $(BYTECODE_READY) $(PEERS_READY) ## measure Strongroom and its peers; options go in ARGS, as in make bench ARGS="--help"
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
-stalls: $(DEV_READY) ## measure the longest answers while something large goes on; options go in ARGS, as in make stalls ARGS="--only purge"
+stalls: $(DEV_READY) $(BYTECODE_READY) ## measure the longest answers while something large goes on; options go in ARGS, as in make stalls ARGS="--only purge"
 	@PYTHONPATH=tests $(BIN)/python -m bench.stalls $(ARGS)
 
-chaos: $(DEV_READY) ## kill the server at random moments and compare; options go in ARGS, as in make chaos ARGS="--rounds 200 --seed 7"
+chaos: $(DEV_READY) $(BYTECODE_READY) ## kill the server at random moments and compare; options go in ARGS, as in make chaos ARGS="--rounds 200 --seed 7"
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
 clean: ## remove what the targets made: environment, caches, node_modules; never the server's data
@@ -104,7 +106,7 @@ clean: ## remove what the targets made: environment, caches, node_modules; never
 
 # Steps that the targets above need; rarely called by hand.
 
-environment: $(DEV_READY)
+environment: $(DEV_READY) $(BYTECODE_READY)
 
 javascript: $(JAVASCRIPT_READY)
 
@@ -129,11 +131,16 @@ $(UV_READY):
 # Inexact: packages of the dev group that are there already may stay.
 $(RUNTIME_READY): uv.lock pyproject.toml $(UV_READY)
 	@echo "==> $(VENV): what the server needs, as uv.lock pins it"
-	@$(LOCKED) '$(BIN)/uv sync --frozen --no-dev --inexact; touch $@'
+	@$(LOCKED) '$(BIN)/uv sync --frozen --compile-bytecode --no-dev --inexact; touch $@'
 
 $(DEV_READY): uv.lock pyproject.toml $(UV_READY)
 	@echo "==> $(VENV): what the server and its tests need, as uv.lock pins it"
-	@$(LOCKED) '$(BIN)/uv sync --frozen; touch $(RUNTIME_READY) $@'
+	@$(LOCKED) '$(BIN)/uv sync --frozen --compile-bytecode; touch $(RUNTIME_READY) $@'
+
+# Where PYTHONDONTWRITEBYTECODE is set, as in many containers, each start would compile everything again: twice the
+# time to the first answer.
+$(BYTECODE_READY): $(SOURCES) $(RUNTIME_READY)
+	@$(LOCKED) '$(BIN)/python -m compileall -q src; touch $@'
 
 # node and npm come from a wheel of the dev group. When npm's registry cannot be reached the other tests
 # still run; those of the JavaScript client then fail and say why.
@@ -148,4 +155,4 @@ $(JAVASCRIPT_READY): $(JAVASCRIPT)/package.json $(JAVASCRIPT)/package-lock.json 
 $(PEERS_READY): bench/requirements.txt | $(DEV_READY)
 	@echo "==> $(PEERS): the peers that the bench measures, as bench/requirements.txt pins them"
 	@$(LOCKED) '"$(PYTHON)" -m venv --clear $(PEERS); \
-	    $(BIN)/uv pip install --quiet --python $(PEERS)/bin/python -r bench/requirements.txt; touch $@'
+	    $(BIN)/uv pip install --quiet --compile-bytecode --python $(PEERS)/bin/python -r bench/requirements.txt; touch $@'
