@@ -183,7 +183,6 @@ def _metrics_listener(config: Config, metrics: Metrics) -> MetricsListener | Non
 
 def _settle_memory() -> None:
     """Take what was made so far out of the collector's rounds: it stays as long as the process does."""
-    gc.collect()
     gc.freeze()
 
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from strongroom.alarms.base import Sender, Sink, SinkError
-from strongroom.alarms.destinations import parse_sinks
 from strongroom.alarms.trust import Trust
 from strongroom.clock import Clock
 from strongroom.config import MIN_SECRET_LENGTH, Config, unusable
@@ -97,8 +96,14 @@ def sinks_of(config: Config) -> dict[str, Sink]:
     key = config.alarms_signing_key
     if key is not None and len(key) < MIN_SECRET_LENGTH:
         raise unusable("alarms_signing_key", f"at least {MIN_SECRET_LENGTH} characters")
+    trust = _trust_of(config)
+    if not config.alarms_sinks:
+        return {}
+    # Loads the libraries of all kinds of receivers, a twentieth of a start.
+    from strongroom.alarms.destinations import parse_sinks  # noqa: PLC0415
+
     try:
-        return parse_sinks(config.alarms_sinks, Sender(config.account_id, config.region), key, _trust_of(config))
+        return parse_sinks(config.alarms_sinks, Sender(config.account_id, config.region), key, trust)
     except ValueError as error:
         raise OperatorError(
             "The setting alarms_sinks names a receiver that cannot be used.",

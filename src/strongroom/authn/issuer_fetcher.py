@@ -13,7 +13,6 @@ What an issuer's documents name decides where this server connects to, so:
 
 from __future__ import annotations
 
-import http.client
 import io
 import ipaddress
 import socket
@@ -82,9 +81,8 @@ class IssuerFetcher:
         self._private_hosts = frozenset(host.lower() for host in private_hosts)
         self._http_hosts = frozenset(host.lower() for host in http_hosts)
         self._deadline_seconds = deadline_seconds
-        self._tls = ssl.create_default_context()
-        if ca_file is not None:
-            self._tls.load_verify_locations(cafile=ca_file)
+        # What was configured must be right at the start; the system's own certificates take 20 ms, and most never ask.
+        self._tls = None if ca_file is None else _tls_context(ca_file)
 
     def __call__(self, url: str) -> bytes:
         """Return the body of what is at `url`.
@@ -92,6 +90,8 @@ class IssuerFetcher:
         Raises:
             IssuerFault: it is not to be had.
         """
+        import http.client  # noqa: PLC0415 - with all that it loads a tenth of a start; most never ask an issuer
+
         target = self._target(url)
         addresses = self._addresses(target)
         deadline = time.monotonic() + self._deadline_seconds
@@ -148,10 +148,19 @@ class IssuerFetcher:
     def _secured(self, plain: socket.socket, target: _Target, deadline: float) -> socket.socket:
         try:
             plain.settimeout(_remaining(deadline))
+            self._tls = self._tls or _tls_context(None)
             return self._tls.wrap_socket(plain, server_hostname=target.host)
         except BaseException:
             plain.close()
             raise
+
+
+def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Return what trusts the system's authorities, and those of `ca_file`."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context
 
 
 def is_public(address: str) -> bool:
@@ -172,6 +181,8 @@ def is_public(address: str) -> bool:
 
 
 def _get(connection: socket.socket, target: _Target, deadline: float) -> bytes:
+    import http.client  # noqa: PLC0415
+
     client = http.client.HTTPConnection(target.host, target.port)
     client.sock = _TimedSocket(connection, deadline)
     client.request("GET", target.path, headers=_HEADERS)

@@ -9,15 +9,15 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from typing import Final
-from xml.sax.saxutils import escape
 
 _NOT_ALLOWED: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def escaped(text: str) -> str:
     """Return the text as the content of an element."""
-    return escape(_NOT_ALLOWED.sub("\ufffd", text), {"\r": "&#13;"})
+    return escape(_NOT_ALLOWED.sub("\ufffd", text), quote=False).replace("\r", "&#13;")
 
 
 def element(name: str, text: str) -> str:
