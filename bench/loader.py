@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -33,8 +36,12 @@ from strongroom.entropy import SystemEntropy
 from strongroom.first_start import prepare
 from strongroom.storage.base import Transaction
 
-BATCH: Final = 2_000
-"""Secrets in one transaction."""
+BATCH: Final = 20
+"""Secrets in one call. SQLite walks through all that a call has changed so far after each statement, so that many take
+many times as long; calls share transactions anyway."""
+
+CALLS: Final = 100
+"""Calls under way at once."""
 
 _APART: Final = timedelta(milliseconds=1)
 
@@ -108,11 +115,16 @@ def fill(data_dir: Path, database: str | None, stored: Iterable[Stored]) -> int:
     prepare(config)
     node = open_node(config)
     count = 0
+    under_way: deque[Future[None]] = deque()
     try:
         filling = _Filling(node.service.around.vault, config.account_id, SystemClock().now())
         for batch in _batches(stored):
-            node.storage.write(lambda tx, batch=batch: filling.insert(tx, batch))  # type: ignore[misc]
+            if len(under_way) == CALLS:
+                under_way.popleft().result()
+            under_way.append(node.storage.submit(partial(filling.insert, batch=batch)))
             count += len(batch)
+        for call in under_way:
+            call.result()
     finally:
         node.close()
     return count

@@ -9,7 +9,7 @@ Rules:
   large as fits into `HOLD_SECONDS` of work there: callers that change something wait no longer than that and its
   commit, whatever the machine is like. While there is nothing new nothing is committed; what is new is
   committed once a second, because every commit makes readers work things out anew (docs/adr/0012). What is more
-  than a slice follows after pauses: copying takes a quarter of a processor at most, and falls behind where calls
+  than a slice follows after pauses: copying takes an eighth of a processor at most, and falls behind where calls
   are very many. The lag is a metric.
 - Events and readers older than the retention are deleted, in slices of the same length of time.
 """
@@ -49,7 +49,7 @@ and their commit; more than the most would make a commit long, which is not part
 MIN_DELETED: Final = 4
 """The least of what is deleted: a block has terms of up to all its events."""
 
-PAUSE_FACTOR: Final = 3
+PAUSE_FACTOR: Final = 7
 """Pause after a slice, while there is more, by the time that it took."""
 
 FINAL_SECONDS: Final = 1.0
