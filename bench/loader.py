@@ -40,7 +40,7 @@ BATCH: Final = 20
 """Secrets in one call. SQLite walks through all that a call has changed so far after each statement, so that many take
 many times as long; calls share transactions anyway."""
 
-CALLS: Final = 100
+CALLS: Final = 10
 """Calls under way at once."""
 
 _APART: Final = timedelta(milliseconds=1)

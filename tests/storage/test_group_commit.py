@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import apsw
 import pytest
 
+from strongroom.domain.kms_key import KeyState
 from strongroom.storage import sqlite as sqlite_module
-from strongroom.storage.base import StorageError, WriteElsewhereError
-from strongroom.storage.sql import Query
+from strongroom.storage.base import StorageError, WrappedKey, WriteElsewhereError
+from strongroom.storage.sql import Query, load
 from strongroom.storage.sqlite import MAX_BATCH, SqliteStorage
+from strongroom.storage.sqlite_watched import Watched
 from support.factories import make_secret
-from support.storages import JournalRefused, RecordingJournal, insert_secret, make_version, run_sql, sqlite_path
+from support.storages import (
+    JournalRefused,
+    RecordingJournal,
+    insert_secret,
+    make_kms_key,
+    make_version,
+    run_sql,
+    sqlite_path,
+)
 
 WAITING = 50
 WAIT_SECONDS = 30
+KEY = make_kms_key()
 
 
 class Failed(Exception):
@@ -187,3 +199,59 @@ def test_a_failed_commit_is_a_failed_call_and_the_next_one_works(sqlite, sqlite_
     blocker.close()
     assert sqlite.write(insert(2)) == 2
     assert names(sqlite_url) == {"n002"}
+
+
+def find_key(tx):
+    found = tx.find_kms_key(KEY.account_id, KEY.region, KEY.key_id)
+    return None if found is None else found.state
+
+
+def insert_key(tx):
+    tx.insert_kms_key(KEY, WrappedKey(1, b"", "1"))
+
+
+def disable_key(tx):
+    tx.put_kms_key(replace(KEY, state=KeyState.DISABLED))
+
+
+def insert_key_and_fail(tx):
+    insert_key(tx)
+    assert find_key(tx) is KeyState.ENABLED
+    raise Failed
+
+
+def together(sqlite, works):
+    """Return what works return that share a commit; None for one that failed as it was to."""
+    gate = Gate(sqlite)
+    futures = [sqlite.submit(work) for work in works]
+    gate.open()
+    return [None if isinstance(future.exception(WAIT_SECONDS), Failed) else future.result() for future in futures]
+
+
+def test_a_key_that_calls_of_one_commit_read_is_asked_for_once():
+    asked: list[str] = []
+    watched = Watched(lambda query, _params: asked.append(query.name) or [("a row",)])
+    queries = load("sqlite").writing
+    for _ in range(3):
+        assert watched.execute(queries["find_kms_alias"], {"alias": "one"}) == [("a row",)]
+        watched.execute(queries["put_stage"], {"arn": "x"})  # of a secret
+    watched.execute(queries["find_kms_alias"], {"alias": "two"})
+    watched.execute(queries["insert_kms_alias"], {})
+    watched.execute(queries["find_kms_alias"], {"alias": "one"})
+    assert [name for name in asked if name == "find_kms_alias"] == ["find_kms_alias"] * 3
+
+
+def test_a_key_changed_by_a_call_is_read_anew_by_those_behind_it_in_the_same_commit(sqlite):
+    sqlite.write(insert_key)
+    assert together(sqlite, [find_key, disable_key, find_key]) == [KeyState.ENABLED, None, KeyState.DISABLED]
+
+
+def test_a_key_of_a_call_that_was_undone_is_not_there_for_those_behind_it(sqlite):
+    assert together(sqlite, [find_key, insert_key_and_fail, find_key]) == [None, None, None]
+
+
+def test_a_key_changed_by_another_process_is_read_anew_by_the_next_commit(sqlite, sqlite_url):
+    sqlite.write(insert_key)
+    assert sqlite.write(find_key) is KeyState.ENABLED
+    run_sql(sqlite_url, "UPDATE kms_keys SET state = :state", state=KeyState.DISABLED.value)
+    assert sqlite.write(find_key) is KeyState.DISABLED

@@ -30,6 +30,9 @@ _LAST_VALUE: Final = 2**63 - 1
 
 _INDEXED_TEXTS: Final = ("description", "tags", "primary_region", "owning_service")
 _indexed: Final = attrgetter(*_INDEXED_TEXTS)
+_place: Final = attrgetter("purge_at", "last_accessed_on")
+"""What says where a secret stands in the orders of listings, but for its last change."""
+
 _BACKFILL_CHUNK: Final = 1_000
 
 
@@ -88,12 +91,14 @@ def insert_secret(run: Run, secret: Secret) -> None:
 def put_secret(run: Run, secret: Secret, *, before: Secret | None) -> None:
     """Store a changed secret; `before` is what the same transaction has last seen of it, if it has."""
     params = secret_params(secret)
+    stays = before is not None and _place(before) == _place(secret)
+    query = "put_secret_in_place" if stays else "put_secret"
     if before is not None and _indexed(before) == _indexed(secret):
-        run("put_secret", params)
+        run(query, params)
         return
     texts_now = tuple(params[column] for column in _INDEXED_TEXTS)
     rows = run("find_terms", {"arn": secret.arn})
-    run("put_secret", params)
+    run(query, params)
     if rows and rows[0][:4] != texts_now:
         _put_terms(run, secret, before=json.loads(rows[0][4]))
 

@@ -35,6 +35,11 @@ OF_NO_ANSWER: Final = frozenset(
 """Tables that nothing kept was worked out from: neither values nor who may read them depend on their rows."""
 
 
+def is_beyond_secrets(table: str) -> bool:
+    """Tell whether a table is about more than one secret, and answers depend on it: identities, keys, settings."""
+    return table not in OF_A_SECRET and table not in OF_NO_ANSWER
+
+
 class Reach:
     """What the statements of one commit changed."""
 

@@ -40,12 +40,12 @@ from strongroom.storage.base import (
     WriteRequiredError,
 )
 from strongroom.storage.migrate import VERSION_TABLE, complete, pending
-from strongroom.storage.reach import Reach
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import Query, load
 from strongroom.storage.sqlite_changes import ChangeNotes, ChangeRing
 from strongroom.storage.sqlite_checkpoint import Checkpointer
 from strongroom.storage.sqlite_mark import CommitMark
+from strongroom.storage.sqlite_watched import Watched
 from strongroom.storage.transaction import Execute, SqlTransaction
 
 T = TypeVar("T")
@@ -58,10 +58,6 @@ CACHE_KIB: Final = 16_384
 
 BUSY_TIMEOUT_MS: Final = 10_000
 """How long a statement waits for another process, such as a command-line tool, to end its write."""
-
-
-_ERASING: Final = frozenset({"delete_wrapped_keys", "put_version"})
-"""Queries after which an old wrapped key lies in the log and nowhere else."""
 
 
 logger = logging.getLogger(__name__)
@@ -226,13 +222,13 @@ class SqliteStorage:
             self._journal(entries, durable)
 
     def _write_batches(self, connection: apsw.Connection, checkpointer: Checkpointer, notes: ChangeNotes) -> None:
-        watched = _Watched(_executor(connection.cursor()), _ERASING)
+        watched = Watched(_executor(connection.cursor()))
         while (first := self._calls.get()) is not None:
             batch, last = self._gather(first)
             for call, result, error in self._commit(connection, watched, notes, batch):
                 with contextlib.suppress(Exception):  # one caller gone must not silence the others
                     call.future.set_result(result) if error is None else call.future.set_exception(error)
-            checkpointer.after_commit(erases=watched.ran())
+            checkpointer.after_commit(erases=watched.erased())
             if last:
                 break
         connection.close()
@@ -252,15 +248,16 @@ class SqliteStorage:
         return batch, False
 
     def _commit(
-        self, connection: apsw.Connection, watched: _Watched, notes: ChangeNotes, batch: list[_Call]
+        self, connection: apsw.Connection, watched: Watched, notes: ChangeNotes, batch: list[_Call]
     ) -> list[tuple[_Call, Any, BaseException | None]]:
         outcomes: list[tuple[_Call, Any, BaseException | None]] = []
         entries: list[bytes] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
+            watched.forget()
             for call in batch:
                 tx = SqlTransaction(watched.execute, self._queries, writable=True)
-                outcomes.append((call, *_in_savepoint(connection, call.work, tx)))
+                outcomes.append((call, *_in_savepoint(connection, call.work, tx, watched)))
                 entries += tx.entries
             self._record(entries, durable=True)
             notes.write(watched.reach.taken())
@@ -276,29 +273,8 @@ class SqliteStorage:
         return outcomes
 
 
-class _Watched:
-    """Runs statements and remembers whether certain ones were among them, and what they changed."""
-
-    def __init__(self, execute: Execute, watched: frozenset[str]) -> None:
-        self.reach = Reach()
-        self._execute = execute
-        self._watched = watched
-        self._ran = False
-
-    def execute(self, query: Query, params: Params) -> list[Row]:
-        if query.name in self._watched:
-            self._ran = True
-        self.reach.add(query.changes, params)
-        return self._execute(query, params)
-
-    def ran(self) -> bool:
-        """Tell whether one ran since this was last asked."""
-        ran, self._ran = self._ran, False
-        return ran
-
-
 def _in_savepoint(
-    connection: apsw.Connection, work: Callable[[Transaction], Any], tx: SqlTransaction
+    connection: apsw.Connection, work: Callable[[Transaction], Any], tx: SqlTransaction, watched: Watched
 ) -> tuple[Any, BaseException | None]:
     connection.execute("SAVEPOINT call")
     try:
@@ -306,6 +282,7 @@ def _in_savepoint(
     except Exception as error:  # noqa: BLE001 - it is the caller's, and goes to the caller
         connection.execute("ROLLBACK TO call")
         connection.execute("RELEASE call")
+        watched.forget()
         return None, error
     connection.execute("RELEASE call")
     return result, None

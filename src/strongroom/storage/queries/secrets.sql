@@ -33,6 +33,14 @@ tags = :tags, last_accessed_on = :last_accessed_on, deleted_at = :deleted_at, pu
 owning_service = :owning_service, primary_region = :primary_region, type = :type, revision = :revision,
 cross_account_primary = :cross_account_primary, rotation = :rotation WHERE arn = :arn
 
+-- put_secret_in_place --
+-- Where no date changed that an index holds, but for the last change: SQLite takes a row out of the index of each column
+-- that is named here, and puts it back though it is the same
+UPDATE secrets SET last_changed_at = :last_changed_at, description = :description, kms_key_id = :kms_key_id,
+tags = :tags, deleted_at = :deleted_at, owning_service = :owning_service, primary_region = :primary_region,
+type = :type, revision = :revision, cross_account_primary = :cross_account_primary, rotation = :rotation
+WHERE arn = :arn
+
 -- delete_secret --
 DELETE FROM secrets WHERE arn = :arn
 
