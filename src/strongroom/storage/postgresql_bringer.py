@@ -5,7 +5,8 @@ is asked once for many of them, and alone a call waits for nobody. Every call is
 after it asked. A secret's row, its labels, policies, version and keys come in one statement, hence from one
 snapshot.
 
-Why threads: they wait for the database; the calls themselves go on where they came from.
+Why a thread: it waits for the database; the calls themselves go on where they came from. Why one: with two round trips
+under way each carries half as many calls, and costs the same (docs/performance.md). A call waits for two at most.
 """
 
 from __future__ import annotations
@@ -29,9 +30,6 @@ from strongroom.storage.sql import Queries, Query
 MAX_TOGETHER: Final = 128
 """Calls that go together at most."""
 
-THREADS: Final = 2
-"""Round trips under way at once: while one is waited for, the next is made up."""
-
 MARK: Final = ("mark", ())
 """Where `Given` has the mark: the snapshot and the server it is of. What two equal ones see is the same."""
 
@@ -51,16 +49,15 @@ class _Asked:
 
 
 class PostgresqlBringer:
-    """The threads, and the calls that wait for one. `lender` makes what lends each thread its session."""
+    """The thread, and the calls that wait for it. `lender` makes what lends it its session."""
 
     def __init__(self, lender: Callable[[], Lender], queries: Queries) -> None:
         self._lender = lender
         self._access_keys = queries.reading["bring_access_keys"]
         self._versions = queries.reading["bring_versions"]
         self._waiting: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._run, name=f"bringer-{number}") for number in range(THREADS)]
-        for thread in self._threads:
-            thread.start()
+        self._thread = threading.Thread(target=self._run, name="bringer")
+        self._thread.start()
 
     def access_key(self, access_key_id: str) -> Future[Given]:
         return self._ask(access_key_id)
@@ -76,10 +73,8 @@ class PostgresqlBringer:
         return both
 
     def close(self) -> None:
-        for _ in self._threads:
-            self._waiting.put(None)
-        for thread in self._threads:
-            thread.join()
+        self._waiting.put(None)
+        self._thread.join()
 
     def _ask(self, wanted: str | WantedVersion) -> Future[Given]:
         told: Future[Given] = Future()
@@ -126,14 +121,21 @@ class PostgresqlBringer:
 
     def _bring(self, session: Session, together: list[_Asked]) -> list[Given]:
         keys = sorted({asked.wanted for asked in together if isinstance(asked.wanted, str)})
-        versions = [asked.wanted for asked in together if isinstance(asked.wanted, WantedVersion)]
+        versions = list(dict.fromkeys(asked.wanted for asked in together if isinstance(asked.wanted, WantedVersion)))
+        questions: list[tuple[Query, Params]] = []
+        if keys:
+            questions.append((self._access_keys, {"texts": _encode(keys).decode()}))
+        if versions:
+            places = [told(place, wanted) for place, wanted in enumerate(versions)]
+            questions.append((self._versions, {"wanted": _encode(places).decode()}))
         with before_it_counts(session):
-            key_rows = _ask_access_keys(session.query, self._access_keys, keys)
-            version_rows = _ask_versions(session.query, self._versions, versions)
-        return [
-            key_rows[asked.wanted] if isinstance(asked.wanted, str) else version_rows[asked.wanted]
-            for asked in together
-        ]
+            answers = session.execute_together(questions)
+        given: dict[str | WantedVersion, Given] = {}
+        if keys:
+            given |= {row[1]: _given_key(row) for row in answers[0]}
+        if versions:
+            given |= {versions[row[1]]: _given(versions[row[1]], row) for row in answers[-1]}
+        return [given[asked.wanted] for asked in together]
 
 
 def serve(given: Given) -> Callable[[Query, Params], list[Row]]:
@@ -148,15 +150,6 @@ def serve(given: Given) -> Callable[[Query, Params], list[Row]]:
     return execute
 
 
-def _ask_access_keys(
-    execute: Callable[[Query, Params], list[Row]], query: Query, wanted: list[str]
-) -> dict[str, Given]:
-    if not wanted:
-        return {}
-    rows = execute(query, {"texts": _encode(wanted).decode()})
-    return {row[1]: _given_key(row) for row in rows}
-
-
 def _given_key(row: Row) -> Given:
     """Return the rows of an access key and of what its principal is granted, by the queries that would find them."""
     key, grants = row[2:_GRANTS], row[_GRANTS:]
@@ -168,17 +161,6 @@ def _given_key(row: Row) -> Given:
         ("find_access_key", (row[1],)): [key],
         ("find_grants", (key[_PRINCIPAL_ARN],)): found,
     }
-
-
-def _ask_versions(
-    execute: Callable[[Query, Params], list[Row]], query: Query, wanted: list[WantedVersion]
-) -> dict[WantedVersion, Given]:
-    if not wanted:
-        return {}
-    distinct = list(dict.fromkeys(wanted))
-    rows = execute(query, {"wanted": _encode([told(place, one) for place, one in enumerate(distinct)]).decode()})
-    found = {row[1]: row for row in rows}
-    return {one: _given(one, found[place]) for place, one in enumerate(distinct)}
 
 
 def told(place: int, wanted: WantedVersion) -> dict[str, Any]:
