@@ -165,7 +165,7 @@ def run_worker(config: Config, listener: socket.socket, worker: int, on_ready: C
         node.start()
         _settle_memory()
         server = HttpServer(node.edge, grace=config.shutdown_grace_seconds, tls=tls_context(config))
-        link = Writer(socket_path, node.edge.answer) if forwards and not worker else None
+        link = Writer(socket_path, node.edge.begin) if forwards and not worker else None
         measured = None if worker else _metrics_listener(config, node.service.metrics)
         sides = [side for side in (link, measured) if side is not None]
         runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)

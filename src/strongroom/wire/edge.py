@@ -24,7 +24,7 @@ import msgspec
 
 from strongroom import __version__, ids
 from strongroom.entropy import Entropy
-from strongroom.errors import ServiceError
+from strongroom.errors import ServiceError, ServiceUnavailableException
 from strongroom.metrics import Metrics
 from strongroom.service import internal_failure
 from strongroom.wire import faults
@@ -43,7 +43,10 @@ logger = logging.getLogger(__name__)
 class Forwarder(Protocol):
     """Hands a request to the process that may write, and brings its answer."""
 
-    async def forward(self, request: HttpRequest) -> Answer: ...
+    def forward(self, request: HttpRequest, told: Callable[[Answer | ServiceUnavailableException], None]) -> None:
+        """Have it answered, and tell the answer, or that there is none."""
+        ...
+
     def unready(self) -> str | None:
         """Return why there is nobody to hand a request to now, or None."""
         ...
@@ -117,7 +120,6 @@ class Edge:
         self._entropy = entropy
         self._forwarder = forwarder
         self._arrivals: _Arrivals | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, request: HttpRequest, client: Client) -> Answer | None:
         """Answer a request at once, or return None and let the client have its answer later. Raises nothing."""
@@ -132,12 +134,6 @@ class Edge:
             return self._settle(self._core.begin(request), request, client)
         except Exception as error:  # noqa: BLE001 - a caller is owed an answer
             return self.refused(error)
-
-    async def answer(self, request: HttpRequest) -> Answer:
-        """Answer a request that another process has read."""
-        waiting = _Waiting(asyncio.get_running_loop().create_future(), self._tasks)
-        answer = self.begin(request, waiting)
-        return await waiting.future if answer is None else answer
 
     def refused(self, error: Exception) -> Answer:
         """Return the answer to a request that no operation has answered, the last one on its connection."""
@@ -170,7 +166,10 @@ class Edge:
     def _forward(self, request: HttpRequest, client: Client) -> None:
         if self._forwarder is None:
             raise RuntimeError("a worker that may not write has nobody to forward to")
-        self._deliver(self._forwarder.forward(request), client)
+        self._forwarder.forward(request, partial(self._tell, client))
+
+    def _tell(self, client: Client, outcome: Answer | ServiceUnavailableException) -> None:
+        client.respond(outcome if isinstance(outcome, Answer) else self.refused(outcome))
 
     def _deliver(self, answer: Awaitable[Answer | None], client: Client) -> None:
         task = asyncio.get_running_loop().create_task(self._bring(answer, client))
@@ -226,18 +225,6 @@ class _Arrivals:
                     client.respond(answer)
             except Exception:
                 logger.exception("An answer did not reach its client")
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A client that is a coroutine of this process."""
-
-    future: asyncio.Future[Answer]
-    tasks: set[asyncio.Task[None]]
-
-    def respond(self, answer: Answer) -> None:
-        if not self.future.done():
-            self.future.set_result(answer)
 
 
 def _json(status: int, content: dict[str, str]) -> Answer:

@@ -1,8 +1,8 @@
 """Between the worker processes of one server: requests that write, over a private Unix socket.
 
-Frames are a length of four bytes and a MessagePack of (number, request) one way and (number, answer) the
-other; any number may be under way. The writer verifies a request again: what comes over the socket is the
-request as the client sent it, not somebody's word about it.
+Frames (`frames`) are a MessagePack of (number, request) one way and (number, answer) the other; any number may be under
+way. The writer verifies a request again: what comes over the socket is the request as the client sent it, not
+somebody's word about it.
 """
 
 from __future__ import annotations
@@ -11,21 +11,28 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
 from strongroom.errors import ServiceUnavailableException
+from strongroom.wire.edge import Client
 from strongroom.wire.exchange import Answer, HttpRequest
+from strongroom.wire.frames import Frames
 
 PATIENCE_SECONDS: Final = 5.0
 """How long a request waits for a writer that is not there; starting one takes about a second."""
 
 RETRY_SECONDS: Final = 0.1
 
-_LENGTH_BYTES: Final = 4
+Begin: TypeAlias = Callable[[HttpRequest, Client], Answer | None]
+"""Answers at once, or returns None and answers the client later."""
+
+Told: TypeAlias = Callable[[Answer | ServiceUnavailableException], None]
+"""Whom to tell the answer, or that there is none: then whether the change was made is unknown, and the client's retry
+with the same token finds out."""
 
 _requests: Final = msgspec.msgpack.Decoder(tuple[int, HttpRequest])
 _answers: Final = msgspec.msgpack.Decoder(tuple[int, Answer])
@@ -37,57 +44,98 @@ logger = logging.getLogger(__name__)
 class Writer:
     """The side that answers."""
 
-    def __init__(self, path: Path, answer: Callable[[HttpRequest], Awaitable[Answer]]) -> None:
+    def __init__(self, path: Path, begin: Begin) -> None:
         self._path = path
-        self._answer = answer
+        self._begin = begin
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.StreamWriter] = set()
+        self._workers: set[_Worker] = set()
+        self._asked: set[_Asked] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
 
     async def start(self) -> None:
         self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, self._path)
+        self._server = await asyncio.get_running_loop().create_unix_server(self._accept, self._path)
         self._path.chmod(0o600)
 
     async def stop(self) -> None:
+        """Finish what is under way, and close."""
         if self._server is not None:
             self._server.close()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        for connection in list(self._connections):
-            connection.close()
-            with contextlib.suppress(ConnectionError):
-                await connection.wait_closed()
+        await self._until_none(self._asked)
+        for worker in list(self._workers):
+            worker.frames.close()
+        await self._until_none(self._workers)
         self._path.unlink(missing_ok=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
-        try:
-            while True:
-                number, request = _requests.decode(await _read_frame(reader))
-                task = asyncio.create_task(self._answer_one(number, request, writer))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        except msgspec.MsgspecError:
-            logger.exception("What a worker sent is not a request; its connection is closed")
-        finally:
-            self._connections.discard(writer)
-            writer.close()
+    async def _until_none(self, some: set[_Asked] | set[_Worker]) -> None:
+        while some:
+            self._changed.clear()
+            await self._changed.wait()
 
-    async def _answer_one(self, number: int, request: HttpRequest, writer: asyncio.StreamWriter) -> None:
+    def _accept(self) -> Frames:
+        worker = _Worker(self.ask, self._let_go)
+        self._workers.add(worker)
+        return worker.frames
+
+    def _let_go(self, worker: _Worker) -> None:
+        self._workers.discard(worker)
+        self._changed.set()
+
+    def ask(self, frames: Frames, number: int, request: HttpRequest) -> None:
+        """Begin what a worker asks for."""
+        asked = _Asked(frames, number, self._tasks, self._answered)
+        self._asked.add(asked)
         try:
-            answer = await self._answer(request)
+            answer = self._begin(request, asked)
         except Exception:
             # Its worker must not wait for ever, and learns from this that there is no answer.
             logger.exception("A forwarded request could not be answered; its connection is closed")
-            writer.close()
+            frames.close()
+            self._answered(asked)
             return
-        # The worker may be gone by now; uvloop's word for a closed connection is RuntimeError.
-        with contextlib.suppress(OSError, RuntimeError):
-            _write_frame(writer, _encode((number, answer)))
-            await writer.drain()
+        if answer is not None:
+            asked.respond(answer)
+
+    def _answered(self, asked: _Asked) -> None:
+        self._asked.discard(asked)
+        self._changed.set()
+
+
+class _Worker:
+    """The connection of a worker that asks."""
+
+    def __init__(self, ask: Callable[[Frames, int, HttpRequest], None], let_go: Callable[[_Worker], None]) -> None:
+        self.frames = Frames(self._take, lambda: let_go(self))
+        self._ask = ask
+
+    def _take(self, frame: bytes) -> None:
+        try:
+            number, request = _requests.decode(frame)
+        except msgspec.MsgspecError:
+            logger.exception("What a worker sent is not a request; its connection is closed")
+            self.frames.close()
+            return
+        self._ask(self.frames, number, request)
+
+
+class _Asked:
+    """A request of a worker, which takes the answer."""
+
+    __slots__ = ("_answered", "_frames", "_number", "tasks")
+
+    def __init__(
+        self, frames: Frames, number: int, tasks: set[asyncio.Task[None]], answered: Callable[[_Asked], None]
+    ) -> None:
+        self._frames = frames
+        self._number = number
+        self._answered = answered
+        self.tasks = tasks
+
+    def respond(self, answer: Answer) -> None:
+        with contextlib.suppress(ConnectionError):  # the worker may be gone by now
+            self._frames.send(_encode((self._number, answer)))
+        self._answered(self)
 
 
 class Link:
@@ -97,32 +145,19 @@ class Link:
         self._path = path
         self._patience = patience
         self._number = 0
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
-        self._writer: asyncio.StreamWriter | None = None
-        self._listener: asyncio.Task[None] | None = None
+        self._waiting: dict[int, Told] = {}
+        self._frames: Frames | None = None
         self._connecting = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def forward(self, request: HttpRequest) -> Answer:
-        """Return the writer's answer.
-
-        Raises:
-            ServiceUnavailableException: there is no writer now, or it went away; whether the change was
-                made is unknown, and the client's retry with the same token finds out.
-        """
-        try:
-            writer = await self._connected()
-        except OSError as error:
-            raise ServiceUnavailableException("The writing process of this server is not reachable.") from error
-        self._number += 1
-        number = self._number
-        try:
-            # Not drained: should the connection be lost after this, the listener tells whoever waits.
-            _write_frame(writer, _encode((number, request)))
-        except (OSError, RuntimeError) as error:  # uvloop's word for a closed connection is RuntimeError
-            raise ServiceUnavailableException("The writing process of this server went away.") from error
-        waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
-        answer: Answer = await waiting
-        return answer
+    def forward(self, request: HttpRequest, told: Told) -> None:
+        """Have the writer answer a request. `told` is called once, also when there is no writer."""
+        if self._frames is not None:
+            self._ask(request, told)
+            return
+        task = asyncio.get_running_loop().create_task(self._connect_and_ask(request, told))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def unready(self) -> str | None:
         """Tell why no writer can be reached, or None: a worker that could only read is not ready to serve."""
@@ -134,54 +169,58 @@ class Link:
                 return "the writing process is not reachable"
         return None
 
-    async def _connect(self, deadline: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect, waiting a little for a writer that is being started again: nothing was sent yet."""
-        while True:
-            try:
-                return await asyncio.open_unix_connection(self._path)
-            except OSError:
-                if asyncio.get_running_loop().time() >= deadline:
-                    raise
-            await asyncio.sleep(RETRY_SECONDS)
+    def _ask(self, request: HttpRequest, told: Told) -> None:
+        try:
+            if self._frames is None:
+                raise ConnectionError
+            self._frames.send(_encode((self._number + 1, request)))
+        except ConnectionError:
+            told(ServiceUnavailableException("The writing process of this server went away."))
+            return
+        self._number += 1
+        self._waiting[self._number] = told
 
-    async def _connected(self) -> asyncio.StreamWriter:
+    async def _connect_and_ask(self, request: HttpRequest, told: Told) -> None:
         # From now on, not from its turn: those that wait behind one another would wait for ever longer, a drain too.
         deadline = asyncio.get_running_loop().time() + self._patience
-        async with self._connecting:
-            writer = self._writer
-            if writer is None:
-                reader, writer = await self._connect(deadline)
-                self._writer = writer
-                self._listener = asyncio.create_task(self._listen(reader))
-            return writer
-
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
         try:
-            while True:
-                number, answer = _answers.decode(await _read_frame(reader))
-                waiting = self._waiting.pop(number, None)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(answer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+            async with self._connecting:
+                if self._frames is None:
+                    self._frames = await self._connected(deadline)
+        except OSError:
+            told(ServiceUnavailableException("The writing process of this server is not reachable."))
+            return
+        self._ask(request, told)
+
+    async def _connected(self, deadline: float) -> Frames:
+        """Connect, waiting a little for a writer that is being started again: nothing was sent yet."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                _, frames = await loop.create_unix_connection(lambda: Frames(self._take, self._lost), str(self._path))
+                if frames.is_closing:
+                    raise ConnectionResetError
+            except OSError:
+                if loop.time() >= deadline:
+                    raise
+            else:
+                return frames
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _take(self, frame: bytes) -> None:
+        try:
+            number, answer = _answers.decode(frame)
         except msgspec.MsgspecError:
             logger.exception("What the writing process sent is not an answer; the connection is closed")
-        finally:
-            self._let_go()
+            if self._frames is not None:
+                self._frames.close()
+            return
+        told = self._waiting.pop(number, None)
+        if told is not None:
+            told(answer)
 
-    def _let_go(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        self._writer = None
-        for waiting in [one for one in self._waiting.values() if not one.done()]:
-            waiting.set_exception(ServiceUnavailableException("The writing process of this server was restarted."))
-        self._waiting.clear()
-
-
-async def _read_frame(reader: asyncio.StreamReader) -> bytes:
-    length = int.from_bytes(await reader.readexactly(_LENGTH_BYTES), "big")
-    return await reader.readexactly(length)
-
-
-def _write_frame(writer: asyncio.StreamWriter, content: bytes) -> None:
-    writer.write(len(content).to_bytes(_LENGTH_BYTES, "big") + content)
+    def _lost(self) -> None:
+        self._frames = None
+        waiting, self._waiting = self._waiting, {}
+        for told in waiting.values():
+            told(ServiceUnavailableException("The writing process of this server was restarted."))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from strongroom.wire.exchange import Answer, HttpRequest
+from strongroom.wire.exchange import Answer, HttpRequest, waited
 from support.factories import ACCOUNT_ID
 from support.identities import statement, trust
 from support.signing import Signer
@@ -43,7 +42,8 @@ def describe(sts: Sts, credentials: dict[str, Any], token: str | None) -> tuple[
         body=body,
         source_ip="192.0.2.7",
     )
-    answer: Answer = asyncio.run(sts.deployment.node.edge.answer(request))
+    answer = waited(sts.deployment.node.edge._core.begin(request))
+    assert isinstance(answer, Answer)
     return answer.status, json.loads(answer.body)
 
 

@@ -276,11 +276,12 @@ class Forwarder:
     def __init__(self) -> None:
         self.requests: list[HttpRequest] = []
 
-    async def forward(self, request: HttpRequest) -> Answer:
+    def forward(self, request: HttpRequest, told: Callable[[Answer | ServiceUnavailableException], None]) -> None:
         self.requests.append(request)
         if request.body == b"gone":
-            raise ServiceUnavailableException("The writer is gone.")
-        return Answer(200, [], b"from elsewhere")
+            told(ServiceUnavailableException("The writer is gone."))
+        else:
+            told(Answer(200, [], b"from elsewhere"))
 
 
 def test_a_request_that_must_be_answered_elsewhere_is_forwarded_whole():
@@ -304,21 +305,6 @@ def test_a_writer_that_is_gone_is_service_unavailable():
 def test_a_worker_without_a_writer_to_forward_to_is_an_internal_error(caplog: Any):
     assert exchange(make_edge(Core(lambda _: Elsewhere())), read()).fault == (500, "InternalServiceError")
     assert "nobody to forward to" in caplog.text
-
-
-def test_a_request_that_another_process_has_read_is_answered_whenever_its_answer_comes():
-    def outcome(request: HttpRequest) -> Answer | Pending:
-        if request.body == b"quick":
-            return Answer(200, [], b"quick")
-        future: Future[None] = Future()
-        threading.Timer(0.01, future.set_result, [None]).start()
-        return Pending(future, lambda _: Answer(200, [], b"slow"))
-
-    async def main() -> list[bytes]:
-        edge = make_edge(Core(outcome))
-        return [(await edge.answer(read(body))).body for body in (b"quick", b"slow")]
-
-    assert asyncio.run(main()) == [b"quick", b"slow"]
 
 
 # Probes

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from pathlib import Path
 
+    from strongroom.wire.edge import Client
+    from strongroom.wire.forward import Begin
+
 PATIENCE = 10.0
 
 
@@ -78,14 +81,51 @@ async def linked(path: Path):
     """Yield a link, and end it as the end of its process would."""
     link = Link(path, patience=0)
     yield link
-    if link._writer is not None:
-        link._writer.close()
-        await link._listener
+    if link._frames is not None:
+        link._frames.close()
+        await asyncio.sleep(0.01)
+    assert link._frames is None
+
+
+async def forward(link: Link, sent: HttpRequest) -> Answer:
+    """Return the answer, or raise what says that there is none."""
+    future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def told(outcome: Answer | ServiceUnavailableException) -> None:
+        if future.done():  # whoever asked has given up
+            return
+        if isinstance(outcome, Answer):
+            future.set_result(outcome)
+        else:
+            future.set_exception(outcome)
+
+    link.forward(sent, told)
+    return await future
+
+
+def beginning(answer: Callable[[HttpRequest], Awaitable[Answer]]) -> Begin:
+    """Return what answers a client later, as the edge does."""
+
+    async def respond(got: HttpRequest, client: Client) -> None:
+        client.respond(await answer(got))
+
+    def begin(got: HttpRequest, client: Client) -> None:
+        task = asyncio.create_task(respond(got, client))
+        client.tasks.add(task)
+        task.add_done_callback(client.tasks.discard)
+
+    return begin
+
+
+def echo_at_once(got: HttpRequest, _client: Client) -> Answer:
+    if got.body == b"bad":
+        raise ValueError("hunter2")
+    return Answer(200, [(b"X-A", b"\xff")], got.body)
 
 
 @contextlib.asynccontextmanager
 async def serving(path: Path, answer: Callable[[HttpRequest], Awaitable[Answer]] = echo):
-    writer = Writer(path, answer)
+    writer = Writer(path, beginning(answer))
     await writer.start()
     try:
         yield writer
@@ -103,7 +143,7 @@ def test_a_request_arrives_as_it_was_and_its_answer_comes_back(path: Path):
     async def main() -> None:
         sent = request(b"\x00\xff", http_version="1.0", tls_version="TLSv1.3")
         async with serving(path, answer), linked(path) as link:
-            assert await link.forward(sent) == Answer(400, [(b"X-A", b"\xff"), (b"X-A", b"")], b"\x00\xff")
+            assert await forward(link, sent) == Answer(400, [(b"X-A", b"\xff"), (b"X-A", b"")], b"\x00\xff")
         assert arrived == [sent]
 
     run(main())
@@ -117,7 +157,7 @@ def test_requests_under_way_at_once_get_their_own_answers_in_any_order(path: Pat
     async def main() -> None:
         async with serving(path, slowest_first), linked(path) as link:
             bodies = [str(number).encode() for number in range(200)]
-            answers = await asyncio.gather(*(link.forward(request(body)) for body in bodies))
+            answers = await asyncio.gather(*(forward(link, request(body)) for body in bodies))
             assert [answer.body for answer in answers] == bodies
 
     run(main())
@@ -128,7 +168,7 @@ def test_several_workers_share_a_writer(path: Path):
         async with serving(path), contextlib.AsyncExitStack() as stack:
             links = [await stack.enter_async_context(linked(path)) for _ in range(8)]
             answers = await asyncio.gather(
-                *(link.forward(request(bytes([number]))) for number, link in enumerate(links))
+                *(forward(link, request(bytes([number]))) for number, link in enumerate(links))
             )
         assert [answer.body for answer in answers] == [bytes([number]) for number in range(8)]
 
@@ -139,7 +179,7 @@ def test_the_longest_request_and_an_answer_as_long_pass(path: Path):
     async def main() -> None:
         async with serving(path), linked(path) as link:
             body = bytes(range(256)) * 4_096
-            answers = await asyncio.gather(*(link.forward(request(body)) for _ in range(4)))
+            answers = await asyncio.gather(*(forward(link, request(body)) for _ in range(4)))
             assert all(answer.body == body for answer in answers)
 
     run(main())
@@ -179,7 +219,67 @@ def test_a_worker_puts_frames_together_that_arrive_in_pieces(path: Path):
 
     async def main() -> None:
         async with await asyncio.start_unix_server(serve, path), linked(path) as link:
-            assert (await link.forward(request())).body == b"pieces"
+            assert (await forward(link, request())).body == b"pieces"
+
+    run(main())
+
+
+class Counting(asyncio.Protocol):
+    """Answers what it is asked, and counts how often something arrived."""
+
+    def __init__(self, arrivals: list[int]) -> None:
+        self.arrivals = arrivals
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.arrivals.append(len(data))
+        while data:
+            end = 4 + int.from_bytes(data[:4], "big")
+            number, _ = msgspec.msgpack.decode(data[4:end])
+            self.transport.write(frame((number, Answer(200, [], b"counted"))))
+            data = data[end:]
+
+
+def test_requests_of_one_turn_leave_together(path: Path):
+    arrivals: list[int] = []
+
+    async def main() -> None:
+        server = await asyncio.get_running_loop().create_unix_server(lambda: Counting(arrivals), str(path))
+        async with linked(path) as link:
+            await forward(link, request(b"first"))
+            assert len(arrivals) == 1
+            asked = [asyncio.create_task(forward(link, request(b"%d" % number))) for number in range(20)]
+            assert {answer.body for answer in await asyncio.gather(*asked)} == {b"counted"}
+            assert len(arrivals) == 2
+        server.close()
+
+    run(main())
+
+
+def test_answers_of_one_turn_leave_together(path: Path):
+    async def main() -> None:
+        writer = Writer(path, echo_at_once)
+        await writer.start()
+        reader, asking = await asyncio.open_unix_connection(path)
+        asking.write(b"".join(frame((number, request())) for number in range(20)))
+        together = await reader.read(1 << 16)
+        one = frame((0, echo_at_once(request(), asking)))  # type: ignore[arg-type]
+        assert len(together) == 20 * len(one)
+        asking.close()
+        await writer.stop()
+
+    run(main())
+
+
+def test_a_writer_that_stops_while_a_worker_is_connected_ends_the_connection(path: Path):
+    async def main() -> None:
+        async with linked(path) as link:
+            async with serving(path):
+                await forward(link, request(b"a"))
+            with pytest.raises(ServiceUnavailableException):
+                await forward(link, request(b"b"))
 
     run(main())
 
@@ -187,10 +287,10 @@ def test_a_worker_puts_frames_together_that_arrive_in_pieces(path: Path):
 def test_without_a_writer_the_service_is_unavailable(path: Path):
     async def main() -> None:
         with pytest.raises(ServiceUnavailableException):
-            await Link(path, patience=0).forward(request())
+            await forward(Link(path, patience=0), request())
         touch(path)
         with pytest.raises(ServiceUnavailableException):
-            await Link(path, patience=0).forward(request())
+            await forward(Link(path, patience=0), request())
 
     run(main())
 
@@ -211,9 +311,9 @@ def test_a_writer_that_comes_later_is_found(path: Path):
     async def main() -> None:
         async with linked(path) as link:
             with pytest.raises(ServiceUnavailableException):
-                await link.forward(request())
+                await forward(link, request())
             async with serving(path):
-                assert (await link.forward(request(b"a"))).body == b"a"
+                assert (await forward(link, request(b"a"))).body == b"a"
 
     run(main())
 
@@ -234,7 +334,7 @@ def test_requests_under_way_when_the_writer_goes_are_answered_unavailable(path: 
     async def main() -> None:
         server, _ = await dying(path)
         async with linked(path) as link:
-            outcomes = await asyncio.gather(*(link.forward(request()) for _ in range(20)), return_exceptions=True)
+            outcomes = await asyncio.gather(*(forward(link, request()) for _ in range(20)), return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} == {ServiceUnavailableException}
         server.close()
 
@@ -247,12 +347,12 @@ def test_a_restarted_writer_is_found_again(path: Path):
             for body in (b"a", b"b", b"c"):
                 server, gone = await dying(path)
                 with pytest.raises(ServiceUnavailableException):
-                    await link.forward(request())
+                    await forward(link, request())
                 await gone.wait()
                 server.close()
                 async with serving(path):
-                    assert (await link.forward(request(body))).body == body
-                    assert (await link.forward(request(body))).body == body
+                    assert (await forward(link, request(body))).body == body
+                    assert (await forward(link, request(body))).body == body
                 await asyncio.sleep(0.01)  # as long as it takes to be restarted
 
     run(main())
@@ -261,7 +361,7 @@ def test_a_restarted_writer_is_found_again(path: Path):
 def test_requests_that_wait_for_a_writer_that_is_gone_wait_together_and_not_one_after_the_other(path: Path):
     async def main() -> None:
         link, began = Link(path, patience=0.3), asyncio.get_running_loop().time()
-        outcomes = await asyncio.gather(*(link.forward(request()) for _ in range(10)), return_exceptions=True)
+        outcomes = await asyncio.gather(*(forward(link, request()) for _ in range(10)), return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} == {ServiceUnavailableException}
         assert asyncio.get_running_loop().time() - began < 1.5
 
@@ -277,10 +377,10 @@ def test_a_writer_that_stops_finishes_what_is_under_way(path: Path):
         return await echo(got)
 
     async def main() -> None:
-        writer = Writer(path, slow)
+        writer = Writer(path, beginning(slow))
         await writer.start()
         async with linked(path) as link:
-            asking = asyncio.create_task(link.forward(request(b"a")))
+            asking = asyncio.create_task(forward(link, request(b"a")))
             await started.wait()
             await writer.stop()
             assert (await asking).body == b"a"
@@ -290,16 +390,14 @@ def test_a_writer_that_stops_finishes_what_is_under_way(path: Path):
 
 
 def test_a_request_the_writer_fails_on_is_answered_unavailable(path: Path, caplog: Any):
-    async def fail(got: HttpRequest) -> Answer:
-        if got.body == b"bad":
-            raise ValueError("hunter2")
-        return await echo(got)
-
     async def main() -> None:
-        async with serving(path, fail), linked(path) as link:
+        writer = Writer(path, echo_at_once)
+        await writer.start()
+        async with linked(path) as link:
             with pytest.raises(ServiceUnavailableException):
-                await link.forward(request(b"bad"))
-            assert (await link.forward(request(b"good"))).body == b"good"
+                await forward(link, request(b"bad"))
+            assert (await forward(link, request(b"good"))).body == b"good"
+        await writer.stop()
 
     run(main())
     assert "hunter2" in caplog.text
@@ -316,13 +414,13 @@ def test_a_worker_that_is_killed_before_its_answer_comes_is_no_failure_of_the_wr
 
     async def main() -> None:
         async with serving(path, slow), linked(path) as link:
-            asking = [asyncio.create_task(link.forward(request())) for _ in range(3)]
+            asking = [asyncio.create_task(forward(link, request())) for _ in range(3)]
             await started.wait()
-            link._writer.transport.abort()
+            link._frames.abort()
             gone.set()
             outcomes = await asyncio.gather(*asking, return_exceptions=True)
             assert {type(outcome) for outcome in outcomes} == {ServiceUnavailableException}
-            assert (await link.forward(request(b"again"))).body == b"again"
+            assert (await forward(link, request(b"again"))).body == b"again"
 
     run(main())
 
@@ -334,12 +432,12 @@ def test_a_caller_that_gives_up_takes_nobody_elses_answer(path: Path):
 
     async def main() -> None:
         async with serving(path, slow), linked(path) as link:
-            impatient = asyncio.create_task(link.forward(request(b"a")))
-            patient = asyncio.create_task(link.forward(request(b"b")))
+            impatient = asyncio.create_task(forward(link, request(b"a")))
+            patient = asyncio.create_task(forward(link, request(b"b")))
             await asyncio.sleep(0.01)
             impatient.cancel()
             assert (await patient).body == b"b"
-            assert (await link.forward(request(b"c"))).body == b"c"
+            assert (await forward(link, request(b"c"))).body == b"c"
 
     run(main())
 
@@ -353,7 +451,7 @@ def test_the_socket_is_for_its_owner_only_and_a_left_over_one_is_replaced(path: 
 
     async def main() -> None:
         async with serving(path, look), linked(path) as link:
-            await link.forward(request())
+            await forward(link, request())
 
     touch(path)
     run(main())
@@ -364,12 +462,12 @@ def test_the_socket_is_for_its_owner_only_and_a_left_over_one_is_replaced(path: 
 def test_nonsense_on_the_socket_ends_that_connection_alone(path: Path, caplog: Any):
     async def main() -> None:
         async with serving(path), linked(path) as link:
-            assert (await link.forward(request(b"a"))).body == b"a"
+            assert (await forward(link, request(b"a"))).body == b"a"
             reader, writer = await asyncio.open_unix_connection(path)
             writer.write(b"\x00\x00\x00\x01\xc1")
             assert await reader.read() == b""
             writer.close()
-            assert (await link.forward(request(b"b"))).body == b"b"
+            assert (await forward(link, request(b"b"))).body == b"b"
 
     run(main())
     assert "not a request" in caplog.text
@@ -385,7 +483,7 @@ def test_nonsense_from_the_writer_is_answered_unavailable(path: Path, caplog: An
     async def main() -> None:
         async with await asyncio.start_unix_server(serve, path), linked(path) as link:
             with pytest.raises(ServiceUnavailableException):
-                await link.forward(request())
+                await forward(link, request())
 
     run(main())
     assert "not an answer" in caplog.text
