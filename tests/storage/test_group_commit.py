@@ -74,6 +74,29 @@ def test_calls_that_wait_together_share_one_journal_batch_and_one_commit(sqlite,
     assert len(names(sqlite_url)) == WAITING
 
 
+def test_a_commit_waits_a_moment_for_as_many_calls_as_the_last_one_had(sqlite, journal, monkeypatch):
+    monkeypatch.setattr(sqlite_module, "GATHER_SECONDS", WAIT_SECONDS)
+    gate = Gate(sqlite)
+    pair = [sqlite.submit(insert(number)) for number in range(2)]
+    gate.open()
+    assert [future.result(WAIT_SECONDS) for future in pair] == [0, 1]
+    first = sqlite.submit(insert(2))
+    with pytest.raises(TimeoutError):
+        first.result(0.1)
+    sqlite.submit(insert(3)).result(WAIT_SECONDS)
+    assert first.result(WAIT_SECONDS) == 2
+    assert [len(entries) for entries, _ in journal.batches] == [2, 2]
+
+
+def test_a_call_that_nobody_joins_is_done_alone_after_that(sqlite, journal):
+    gate = Gate(sqlite)
+    pair = [sqlite.submit(insert(number)) for number in range(2)]
+    gate.open()
+    assert [future.result(WAIT_SECONDS) for future in pair] == [0, 1]
+    assert sqlite.submit(insert(2)).result(WAIT_SECONDS) == 2
+    assert [len(entries) for entries, _ in journal.batches] == [2, 1]
+
+
 def test_a_batch_has_a_greatest_length(sqlite, journal):
     gate = Gate(sqlite)
     futures = [sqlite.submit(lambda tx: tx.journal(b"x")) for _ in range(MAX_BATCH + 1)]

@@ -53,6 +53,12 @@ T = TypeVar("T")
 MAX_BATCH: Final = 256
 """Calls that may share one COMMIT."""
 
+GATHER_SECONDS: Final = 0.002
+"""How long a commit waits for as many calls as the last one had. Callers that were just answered ask again one after
+the other; without this the first of them has a commit, and its waiting for the disk, to itself."""
+
+GATHER_STEP_SECONDS: Final = 0.0005
+
 CACHE_KIB: Final = 16_384
 """Most that a connection keeps of the file in memory. SQLite's own 2 MiB hold no page of a large listing twice."""
 
@@ -223,7 +229,9 @@ class SqliteStorage:
 
     def _write_batches(self, connection: apsw.Connection, checkpointer: Checkpointer, notes: ChangeNotes) -> None:
         watched = Watched(_executor(connection.cursor()))
+        batch: list[_Call] = []
         while (first := self._calls.get()) is not None:
+            self._await_others(len(batch) - 1)
             batch, last = self._gather(first)
             for call, result, error in self._commit(connection, watched, notes, batch):
                 with contextlib.suppress(Exception):  # one caller gone must not silence the others
@@ -233,6 +241,12 @@ class SqliteStorage:
                 break
         connection.close()
         checkpointer.stop()
+
+    def _await_others(self, others: int) -> None:
+        """Wait until so many calls wait, for a moment at most."""
+        deadline = time.monotonic() + GATHER_SECONDS
+        while self._calls.qsize() < others and time.monotonic() < deadline:
+            time.sleep(GATHER_STEP_SECONDS)
 
     def _gather(self, first: _Call) -> tuple[list[_Call], bool]:
         """Return `first` and the calls that wait behind it, and whether the end was among them."""
