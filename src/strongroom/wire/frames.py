@@ -29,17 +29,23 @@ class Frames(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        received = self._received
-        received += data
-        start = 0
-        while len(received) - start >= _LENGTH_BYTES and not self.is_closing:
-            begin = start + _LENGTH_BYTES
+        self._received += data
+        for frame in self._whole():
+            if self.is_closing:
+                return
+            self._took(frame)
+
+    def _whole(self) -> list[bytes]:
+        """Return the frames that have arrived whole, and keep the rest."""
+        received, frames, start = self._received, [], 0
+        while (begin := start + _LENGTH_BYTES) <= len(received):
             end = begin + int.from_bytes(received[start:begin], "big")
-            if len(received) < end:
+            if end > len(received):
                 break
+            frames.append(bytes(received[begin:end]))
             start = end
-            self._took(bytes(received[begin:end]))
         del received[:start]
+        return frames
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._transport = None
