@@ -18,6 +18,7 @@ from strongroom.authn.access_keys import AccessKeys
 from strongroom.domain.kms_key import KeyState
 from strongroom.storage import sqlite as sqlite_module
 from strongroom.storage.base import StorageError
+from strongroom.storage.postgresql import PostgresqlStorage
 from strongroom.storage.postgresql_bringer import PostgresqlBringer
 from strongroom.wire.exchange import Answer, HttpRequest, Pending, waited
 from support.deployment import Deployment, config_for, deployed, token
@@ -38,10 +39,10 @@ class Client:
     deployment: Deployment
     url: str
 
-    def request(self, secret_id: str = "app/db", **members: str) -> HttpRequest:
+    def request(self, secret_id: str = "app/db", operation: str = "GetSecretValue", **members: str) -> HttpRequest:
         body = json.dumps({"SecretId": secret_id, **members}).encode()
         signer = Signer(*KEY, host="127.0.0.1", region=self.deployment.region)
-        headers = signer.headers("GetSecretValue", body, now=self.deployment.clock.now())
+        headers = signer.headers(operation, body, now=self.deployment.clock.now())
         lower = [(name.lower().encode(), value.encode()) for name, value in headers]
         return HttpRequest("POST", b"/", b"", lower, body, "192.0.2.9")
 
@@ -267,6 +268,29 @@ def test_reads_that_wait_together_are_brought_together(on_postgresql, monkeypatc
     assert all(isinstance(outcome, Pending) for outcome in outcomes)
     assert sum(together) >= 40
     assert max(together) > 1
+
+
+@pytest.mark.parametrize("operation", ["DescribeSecret", "GetResourcePolicy"])
+def test_what_tells_of_a_secret_alone_is_answered_from_what_was_brought(on_postgresql, monkeypatch, operation):
+    expected = on_postgresql.deployment.call(operation, SecretId="app/1")
+
+    def refuse(*_args: object, **_more: object) -> None:
+        raise AssertionError("a connection of its own")
+
+    monkeypatch.setattr(PostgresqlStorage, "_attempt", refuse)
+    core = on_postgresql.deployment.node.edge._core
+    answer = waited(core.begin(on_postgresql.request("app/1", operation)))
+    assert json.loads(answer.body)["ARN"] == expected["ARN"]
+    missing = waited(core.begin(on_postgresql.request("app/none", operation)))
+    assert (missing.status, json.loads(missing.body)["__type"]) == NOT_FOUND
+
+
+def test_the_replicas_of_a_secret_are_told(on_postgresql):
+    regions = [{"Region": "us-west-2"}]
+    on_postgresql.deployment.call("ReplicateSecretToRegions", SecretId="app/1", AddReplicaRegions=regions)
+    core = on_postgresql.deployment.node.edge._core
+    answer = waited(core.begin(on_postgresql.request("app/1", "DescribeSecret")))
+    assert [entry["Region"] for entry in json.loads(answer.body)["ReplicationStatus"]] == ["us-west-2"]
 
 
 def test_an_arn_with_another_suffix_finds_nothing(on_postgresql):

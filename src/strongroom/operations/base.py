@@ -100,7 +100,8 @@ class Operation(Generic[RequestT]):
         errors: the errors that the service model lists for the operation.
         reads_version: gives the id, or else the label, of the version that the request is going to read. It
             says that the secret and this version are all that is read, as a rule, so that they can be fetched
-            together with what other requests read; a change reads its secret's counts and key besides.
+            together with what other requests read; a change reads its secret's counts and key besides. Neither an
+            id nor a label says that of the secret alone, with its replicas if it has none (`secret_alone`).
     """
 
     name: str
@@ -123,3 +124,8 @@ class Operation(Generic[RequestT]):
     @property
     def action(self) -> str:
         return f"secretsmanager:{self.name}"
+
+
+def secret_alone(_request: Request) -> tuple[None, None]:
+    """`reads_version` of an operation that reads its secret and none of its versions."""
+    return None, None

@@ -11,7 +11,7 @@ from strongroom.domain.replication import Replica
 from strongroom.domain.secret import Secret
 from strongroom.domain.staging import by_version
 from strongroom.errors import InternalServiceError, InvalidParameterException, ResourceNotFoundException
-from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, SecretState, Shape
+from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, SecretState, Shape, secret_alone
 from strongroom.operations.call import Call
 from strongroom.operations.secret_description import SecretDescription, description_of
 from strongroom.operations.shapes import (
@@ -95,4 +95,5 @@ OPERATION = Operation(
     shown_request=("secret_id",),
     shown_response=(),
     errors=(ResourceNotFoundException, InternalServiceError, InvalidParameterException),
+    reads_version=secret_alone,
 )

@@ -14,7 +14,7 @@ from strongroom.errors import (
     InvalidRequestException,
     ResourceNotFoundException,
 )
-from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState
+from strongroom.operations.base import REQUIRED, OnReplica, Operation, Request, Response, SecretState, secret_alone
 from strongroom.operations.call import Call
 from strongroom.operations.shapes import PolicyName, SecretId
 
@@ -59,4 +59,5 @@ OPERATION = Operation(
     shown_request=("secret_id", "policy_name"),
     shown_response=(),
     errors=(ResourceNotFoundException, InternalServiceError, InvalidRequestException, InvalidParameterException),
+    reads_version=secret_alone,
 )

@@ -177,7 +177,7 @@ def told(place: int, wanted: WantedVersion) -> dict[str, Any]:
 
 def _given(wanted: WantedVersion, brought: Row) -> Given:
     """Return the rows of a secret and of its version by the queries that would find them."""
-    row = brought[2:]
+    replicas, row = brought[2], brought[3:]
     is_found = row[_ARN] is not None and wanted.arn in (None, row[_ARN])
     found = [row[:_VERSION]] if is_found else []
     place = (wanted.account_id, wanted.region)
@@ -186,6 +186,8 @@ def _given(wanted: WantedVersion, brought: Row) -> Given:
         given["find_secret", (*place, wanted.name)] = found
     else:
         given["find_secret_by_arn", (*place, wanted.arn)] = found
+    if replicas == 0 and row[_ARN] is not None:
+        given["list_replicas", (row[_ARN],)] = []
     if row[_VERSION] is not None:
         given["find_version", (row[_ARN], row[_VERSION])] = [row[_VERSION:]]
     return given

@@ -85,8 +85,10 @@ COALESCE(
 )
 
 -- bring_versions --
--- Secrets by name with what `find_secret` brings, each with the version that is wanted by id or by label
-SELECT {mark}, place, found.*, version.*
+-- Secrets by name with what `find_secret` brings, each with the version that is wanted by id or by label, or else with
+-- how many replicas it has
+SELECT {mark}, place, CASE WHEN wanted.version_id IS NULL AND wanted.label IS NULL
+THEN (SELECT COUNT(*) FROM replicas WHERE replicas.arn = found.arn) END, found.*, version.*
 FROM {wanted_secrets}
 LEFT JOIN LATERAL (
   SELECT {secret_facts} FROM secrets
