@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +27,7 @@ from strongroom.audit import record
 from strongroom.audit.record import Origin
 from strongroom.authorization import Caller
 from strongroom.clock import Clock
-from strongroom.domain import identifiers
+from strongroom.domain import identifiers, staging
 from strongroom.domain.principal import Principal
 from strongroom.entropy import Entropy
 from strongroom.errors import InternalServiceError, ServiceError
@@ -167,24 +167,27 @@ class Service:
             return None
         caller = attempt.caller
         wanted = self.wanted(attempt.operation, attempt.request, caller)
-        if wanted is None or wanted.region != caller.region:  # what is elsewhere is not even looked for
+        if not wanted or wanted[0].region != caller.region:  # what is elsewhere is not even looked for
             return None
-        return Foreseen(wanted, None if caller.principal.is_root else caller.principal.identity_arn)
+        return Foreseen(wanted[0], None if caller.principal.is_root else caller.principal.identity_arn)
 
-    def wanted(self, operation: Operation[Any], request: Request, caller: Caller) -> WantedVersion | None:
-        """Return what the call is going to read, if its operation declares that this is all."""
-        names_secret, reads_version = operation.names_secret, operation.reads_version
-        if names_secret is None or reads_version is None:
-            return None
-        try:
-            sent = names_secret(request)
-            if sent is None:
-                return None
-            named = identifiers.parse_secret_id(sent, account_id=caller.principal.account_id, region=caller.region)
-        except ServiceError:  # the door says so, and records it
-            return None
-        version_id, label = reads_version(request)
-        return WantedVersion(named.account_id, named.region, named.name, named.arn, version_id, label)
+    def wanted(self, operation: Operation[Any], request: Request, caller: Caller) -> tuple[WantedVersion, ...]:
+        """Return what the call is going to read, if its operation declares that this is all; else nothing."""
+        sent: Sequence[str | None]
+        version_id: str | None
+        label: str | None
+        if operation.reads_secrets is not None:
+            sent, (version_id, label) = operation.reads_secrets(request) or (), (None, staging.CURRENT)
+        elif operation.names_secret is not None and operation.reads_version is not None:
+            sent, (version_id, label) = (operation.names_secret(request),), operation.reads_version(request)
+        else:
+            return ()
+        named = (_reference(secret_id, caller) for secret_id in sent if secret_id is not None)
+        return tuple(
+            WantedVersion(one.account_id, one.region, one.name, one.arn, version_id, label)
+            for one in named
+            if one is not None
+        )
 
     def record_refusal(
         self,
@@ -219,6 +222,14 @@ class Service:
             error=error,
         )
         self.around.trail([line], False)  # noqa: FBT003 - the Journal's shape
+
+
+def _reference(secret_id: str, caller: Caller) -> identifiers.SecretReference | None:
+    """Return which secret is named; None for what is no name, which the door says and records."""
+    try:
+        return identifiers.parse_secret_id(secret_id, account_id=caller.principal.account_id, region=caller.region)
+    except ServiceError:
+        return None
 
 
 def internal_failure(error: BaseException) -> InternalServiceError:

@@ -39,12 +39,21 @@ class Client:
     deployment: Deployment
     url: str
 
-    def request(self, secret_id: str = "app/db", operation: str = "GetSecretValue", **members: str) -> HttpRequest:
-        body = json.dumps({"SecretId": secret_id, **members}).encode()
+    def request(self, secret_id: str = "app/db", **members: str) -> HttpRequest:
+        return self.signed("GetSecretValue", {"SecretId": secret_id, **members})
+
+    def signed(self, operation: str, members: dict[str, Any]) -> HttpRequest:
+        body = json.dumps(members).encode()
         signer = Signer(*KEY, host="127.0.0.1", region=self.deployment.region)
         headers = signer.headers(operation, body, now=self.deployment.clock.now())
         lower = [(name.lower().encode(), value.encode()) for name, value in headers]
         return HttpRequest("POST", b"/", b"", lower, body, "192.0.2.9")
+
+    def ask(self, operation: str, **members: Any) -> Any:
+        """Return what is told, as clients of a server have it."""
+        answer = waited(self.deployment.node.edge._core.begin(self.signed(operation, members)))
+        assert isinstance(answer, Answer)
+        return json.loads(answer.body)
 
     def read(self, secret_id: str = "app/db", **members: str) -> Any:
         """Return the value, or status and error of a refusal."""
@@ -270,27 +279,57 @@ def test_reads_that_wait_together_are_brought_together(on_postgresql, monkeypatc
     assert max(together) > 1
 
 
-@pytest.mark.parametrize("operation", ["DescribeSecret", "GetResourcePolicy"])
-def test_what_tells_of_a_secret_alone_is_answered_from_what_was_brought(on_postgresql, monkeypatch, operation):
-    expected = on_postgresql.deployment.call(operation, SecretId="app/1")
+@pytest.fixture
+def no_connection(on_postgresql, monkeypatch) -> None:
+    """Nothing is answered on a connection of its own."""
 
     def refuse(*_args: object, **_more: object) -> None:
         raise AssertionError("a connection of its own")
 
     monkeypatch.setattr(PostgresqlStorage, "_attempt", refuse)
+
+
+@pytest.mark.parametrize("operation", ["DescribeSecret", "GetResourcePolicy"])
+@pytest.mark.usefixtures("no_connection")
+def test_what_tells_of_a_secret_alone_is_answered_from_what_was_brought(on_postgresql, operation):
+    assert on_postgresql.ask(operation, SecretId="app/1")["Name"] == "app/1"
+    assert on_postgresql.ask(operation, SecretId="app/none")["__type"] == NOT_FOUND[1]
+
+
+@pytest.mark.usefixtures("no_connection")
+def test_a_batch_is_answered_from_what_was_brought(on_postgresql):
+    wanted = [f"app/{number}" for number in range(19)] + ["app/none"]
+    told = on_postgresql.ask("BatchGetSecretValue", SecretIdList=wanted)
+    assert [one["SecretString"] for one in told["SecretValues"]] == [f"value {number}" for number in range(19)]
+    assert [(one["SecretId"], one["ErrorCode"]) for one in told["Errors"]] == [("app/none", NOT_FOUND[1])]
+
+
+@pytest.mark.usefixtures("no_connection")
+def test_batches_that_wait_together_are_each_told_their_own(on_postgresql):
     core = on_postgresql.deployment.node.edge._core
-    answer = waited(core.begin(on_postgresql.request("app/1", operation)))
-    assert json.loads(answer.body)["ARN"] == expected["ARN"]
-    missing = waited(core.begin(on_postgresql.request("app/none", operation)))
-    assert (missing.status, json.loads(missing.body)["__type"]) == NOT_FOUND
+    batches = [[f"app/{(first + number) % 20}" for number in range(12)] for first in range(15)]
+    outcomes = [core.begin(on_postgresql.signed("BatchGetSecretValue", {"SecretIdList": one})) for one in batches]
+    with ThreadPoolExecutor(1) as threads:
+        answers = [json.loads(answer.body) for answer in threads.map(waited, outcomes)]
+    assert [[one["Name"] for one in answer["SecretValues"]] for answer in answers] == batches
+
+
+def test_a_batch_of_secrets_that_nobody_has_read_today_is_answered_too(on_postgresql):
+    on_postgresql.deployment.clock.advance(timedelta(days=1))
+    told = on_postgresql.ask("BatchGetSecretValue", SecretIdList=["app/1", "app/2"])
+    assert [one["SecretString"] for one in told["SecretValues"]] == ["value 1", "value 2"]
+
+
+def test_a_batch_by_filters_is_answered_too(on_postgresql):
+    told = on_postgresql.ask("BatchGetSecretValue", Filters=[{"Key": "name", "Values": ["app/1"]}])
+    assert {one["Name"] for one in told["SecretValues"]} == {"app/1", *(f"app/1{number}" for number in range(10))}
 
 
 def test_the_replicas_of_a_secret_are_told(on_postgresql):
     regions = [{"Region": "us-west-2"}]
     on_postgresql.deployment.call("ReplicateSecretToRegions", SecretId="app/1", AddReplicaRegions=regions)
-    core = on_postgresql.deployment.node.edge._core
-    answer = waited(core.begin(on_postgresql.request("app/1", "DescribeSecret")))
-    assert [entry["Region"] for entry in json.loads(answer.body)["ReplicationStatus"]] == ["us-west-2"]
+    told = on_postgresql.ask("DescribeSecret", SecretId="app/1")
+    assert [entry["Region"] for entry in told["ReplicationStatus"]] == ["us-west-2"]
 
 
 def test_an_arn_with_another_suffix_finds_nothing(on_postgresql):
@@ -324,7 +363,7 @@ def test_a_database_that_fails_is_an_internal_error_for_all_that_wait(on_postgre
 def test_what_was_not_brought_is_read_on_a_thread(on_postgresql, monkeypatch):
     bringer = on_postgresql.deployment.node.storage.bringer
     find: Callable[..., Any] = bringer.access_key
-    monkeypatch.setattr(bringer, "version", lambda _: find("nobody"))
+    monkeypatch.setattr(bringer, "versions", lambda _: find("nobody"))
     assert on_postgresql.read("app/1") == "value 1"
 
 

@@ -28,7 +28,7 @@ def bring_key(storage):
 
 
 def bring_version(storage):
-    return storage.bringer.version(WANTED).result(WAIT_SECONDS) and "app"
+    return storage.bringer.versions((WANTED,)).result(WAIT_SECONDS) and "app"
 
 
 def write(storage):

@@ -6,7 +6,7 @@ compares them with the service model. A member without a value is absent from an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar
@@ -102,6 +102,8 @@ class Operation(Generic[RequestT]):
             says that the secret and this version are all that is read, as a rule, so that they can be fetched
             together with what other requests read; a change reads its secret's counts and key besides. Neither an
             id nor a label says that of the secret alone, with its replicas if it has none (`secret_alone`).
+        reads_secrets: gives the names or ARNs of the secrets whose present values are all that the request is going
+            to read, None if that is not known.
     """
 
     name: str
@@ -120,6 +122,7 @@ class Operation(Generic[RequestT]):
     shown_response: tuple[str, ...]
     errors: tuple[type[ModelledError], ...]
     reads_version: Callable[[RequestT], tuple[str | None, str | None]] | None = None
+    reads_secrets: Callable[[RequestT], Sequence[str] | None] | None = None
 
     @property
     def action(self) -> str:

@@ -107,4 +107,5 @@ OPERATION = Operation(
         InternalServiceError,
         InvalidNextTokenException,
     ),
+    reads_secrets=lambda request: request.secret_id_list,
 )

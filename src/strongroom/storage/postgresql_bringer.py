@@ -11,9 +11,10 @@ under way each carries half as many calls, and costs the same (docs/performance.
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,7 +29,7 @@ from strongroom.storage.rows import ACCESS_KEY_COLUMNS, SECRET_COLUMNS, Params, 
 from strongroom.storage.sql import Queries, Query
 
 MAX_TOGETHER: Final = 128
-"""Calls that go together at most."""
+"""Rows from which on no more calls join those that go together."""
 
 MARK: Final = ("mark", ())
 """Where `Given` has the mark: the snapshot and the server it is of. What two equal ones see is the same."""
@@ -42,10 +43,14 @@ _encode: Final = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """Either an access key or a version, and whom to tell."""
+    """Either an access key or versions, and whom to tell."""
 
-    wanted: str | WantedVersion
+    wanted: str | tuple[WantedVersion, ...]
     told: Future[Given]
+
+    @property
+    def rows(self) -> int:
+        return 1 if isinstance(self.wanted, str) else len(self.wanted)
 
 
 class PostgresqlBringer:
@@ -62,7 +67,7 @@ class PostgresqlBringer:
     def access_key(self, access_key_id: str) -> Future[Given]:
         return self._ask(access_key_id)
 
-    def version(self, wanted: WantedVersion) -> Future[Given]:
+    def versions(self, wanted: tuple[WantedVersion, ...]) -> Future[Given]:
         return self._ask(wanted)
 
     def together(self, earlier: Given, later: Given) -> Given:
@@ -76,7 +81,7 @@ class PostgresqlBringer:
         self._waiting.put(None)
         self._thread.join()
 
-    def _ask(self, wanted: str | WantedVersion) -> Future[Given]:
+    def _ask(self, wanted: str | tuple[WantedVersion, ...]) -> Future[Given]:
         told: Future[Given] = Future()
         self._waiting.put(_Asked(wanted, told))
         return told
@@ -108,8 +113,8 @@ class PostgresqlBringer:
 
     def _gather(self, first: _Asked) -> tuple[list[_Asked], bool]:
         """Return `first` and the calls that wait behind it, and whether the end was among them."""
-        together = [first]
-        while len(together) < MAX_TOGETHER:
+        together, rows = [first], first.rows
+        while rows < MAX_TOGETHER:
             try:
                 asked = self._waiting.get_nowait()
             except queue.Empty:
@@ -117,11 +122,13 @@ class PostgresqlBringer:
             if asked is None:
                 return together, True
             together.append(asked)
+            rows += asked.rows
         return together, False
 
     def _bring(self, session: Session, together: list[_Asked]) -> list[Given]:
         keys = sorted({asked.wanted for asked in together if isinstance(asked.wanted, str)})
-        versions = list(dict.fromkeys(asked.wanted for asked in together if isinstance(asked.wanted, WantedVersion)))
+        batches = [asked.wanted for asked in together if not isinstance(asked.wanted, str)]
+        versions = list(dict.fromkeys(itertools.chain.from_iterable(batches)))
         questions: list[tuple[Query, Params]] = []
         if keys:
             questions.append((self._access_keys, {"texts": _encode(keys).decode()}))
@@ -130,12 +137,20 @@ class PostgresqlBringer:
             questions.append((self._versions, {"wanted": _encode(places).decode()}))
         with before_it_counts(session):
             answers = session.execute_together(questions)
-        given: dict[str | WantedVersion, Given] = {}
-        if keys:
-            given |= {row[1]: _given_key(row) for row in answers[0]}
-        if versions:
-            given |= {versions[row[1]]: _given(versions[row[1]], row) for row in answers[-1]}
-        return [given[asked.wanted] for asked in together]
+        given_keys = {row[1]: _given_key(row) for row in answers[0]} if keys else {}
+        given = {versions[row[1]]: _given(versions[row[1]], row) for row in answers[-1]} if versions else {}
+        return [
+            given_keys[asked.wanted] if isinstance(asked.wanted, str) else _all(given[one] for one in asked.wanted)
+            for asked in together
+        ]
+
+
+def _all(brought: Iterable[Given]) -> Given:
+    """Return what was brought by one statement as one."""
+    whole: dict[tuple[str, tuple[Any, ...]], list[Row]] = {}
+    for given in brought:
+        whole |= given
+    return whole
 
 
 def serve(given: Given) -> Callable[[Query, Params], list[Row]]:

@@ -13,6 +13,7 @@ Whatever names an operation is on the audit trail, also when it is refused here.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable
@@ -130,7 +131,8 @@ class RequestCore:
         if bringer is None or operation is None or claimed is None:
             return self._on_thread(progress)
         is_session = any(name == b"x-amz-security-token" for name, _ in progress.request.headers)
-        if is_session or (not operation.mutates and operation.reads_version is None):
+        is_foreseen = operation.mutates or operation.reads_version is not None or operation.reads_secrets is not None
+        if is_session or not is_foreseen:
             return self._on_thread(progress)
         return Pending(
             bringer.access_key(claimed),
@@ -142,11 +144,11 @@ class RequestCore:
         operation = progress.known_operation
         if operation.mutates:
             return self._perform(progress, typed, caller, None)
-        try:
-            return self._perform(progress, typed, caller, key)
-        except NotBroughtError:
-            wanted = self._service.wanted(operation, typed, caller)
-        if wanted is None:
+        if operation.reads_secrets is None:  # else nothing is recalled
+            with contextlib.suppress(NotBroughtError):
+                return self._perform(progress, typed, caller, key)
+        wanted = self._service.wanted(operation, typed, caller)
+        if not wanted:
             raise NotBroughtError
 
         def proceed(future: Future[Given]) -> Outcome:
@@ -154,7 +156,7 @@ class RequestCore:
             given = brought if caller.principal.is_root else bringer.together(key, brought)
             return self._perform(progress, typed, caller, given)
 
-        return Pending(bringer.version(wanted), lambda future: self._continue(progress, lambda: proceed(future)))
+        return Pending(bringer.versions(wanted), lambda future: self._continue(progress, lambda: proceed(future)))
 
     def _continue(self, progress: _Progress, proceed: Callable[[], Outcome]) -> Outcome:
         try:
