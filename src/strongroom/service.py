@@ -163,7 +163,7 @@ class Service:
 
     def _foreseen(self, attempt: Attempt) -> Foreseen | None:
         """Return what a change is going to read, where that is worth knowing and its operation declares it."""
-        if self.storage.bringer is None:
+        if self.storage.bringer is None or attempt.operation.reads_secrets is not None:  # of several none is foreseen
             return None
         caller = attempt.caller
         wanted = self.wanted(attempt.operation, attempt.request, caller)

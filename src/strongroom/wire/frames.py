@@ -70,11 +70,6 @@ class Frames(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def abort(self) -> None:
-        """Close at once, whatever is held or under way."""
-        if self._transport is not None:
-            self._transport.abort()
-
     def _flush(self) -> None:
         held, self._held = self._held, []
         if held and self._transport is not None and not self._transport.is_closing():

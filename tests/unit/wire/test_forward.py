@@ -416,7 +416,7 @@ def test_a_worker_that_is_killed_before_its_answer_comes_is_no_failure_of_the_wr
         async with serving(path, slow), linked(path) as link:
             asking = [asyncio.create_task(forward(link, request())) for _ in range(3)]
             await started.wait()
-            link._frames.abort()
+            link._frames._transport.abort()
             gone.set()
             outcomes = await asyncio.gather(*asking, return_exceptions=True)
             assert {type(outcome) for outcome in outcomes} == {ServiceUnavailableException}
