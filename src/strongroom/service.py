@@ -173,16 +173,9 @@ class Service:
 
     def wanted(self, operation: Operation[Any], request: Request, caller: Caller) -> tuple[WantedVersion, ...]:
         """Return what the call is going to read, if its operation declares that this is all; else nothing."""
-        sent: Sequence[str | None]
-        version_id: str | None
-        label: str | None
-        if operation.reads_secrets is not None:
-            sent, (version_id, label) = operation.reads_secrets(request) or (), (None, staging.CURRENT)
-        elif operation.names_secret is not None and operation.reads_version is not None:
-            sent, (version_id, label) = (operation.names_secret(request),), operation.reads_version(request)
-        else:
-            return ()
-        named = (_reference(secret_id, caller) for secret_id in sent if secret_id is not None)
+        named = (_reference(name, caller) for name in _names(operation, request))
+        reads_version = operation.reads_version
+        version_id, label = (None, staging.CURRENT) if reads_version is None else reads_version(request)
         return tuple(
             WantedVersion(one.account_id, one.region, one.name, one.arn, version_id, label)
             for one in named
@@ -224,8 +217,21 @@ class Service:
         self.around.trail([line], False)  # noqa: FBT003 - the Journal's shape
 
 
+def _names(operation: Operation[Any], request: Request) -> Sequence[str]:
+    """Return the secrets that are all a request reads, as it names them; none where its operation does not say so."""
+    if operation.reads_secrets is not None:
+        return operation.reads_secrets(request) or ()
+    if operation.names_secret is None or operation.reads_version is None:
+        return ()
+    try:
+        name = operation.names_secret(request)
+    except ServiceError:  # the door says so, and records it
+        return ()
+    return () if name is None else (name,)
+
+
 def _reference(secret_id: str, caller: Caller) -> identifiers.SecretReference | None:
-    """Return which secret is named; None for what is no name, which the door says and records."""
+    """Return which secret is named; None for what is no name, which the door says and records too."""
     try:
         return identifiers.parse_secret_id(secret_id, account_id=caller.principal.account_id, region=caller.region)
     except ServiceError:

@@ -146,7 +146,8 @@ def test_signature_with_a_byte_changed_is_refused(position, byte):
 def test_authorization_with_a_byte_changed_is_refused(position, byte):
     # Commas and spaces between the parts are not part of what they say.
     value = dict(ORIGINAL.headers)[b"authorization"]
-    assume(value[position % len(value) : position % len(value) + 1] != b",")
+    before = value[position % len(value) : position % len(value) + 1]
+    assume(before != b"," and (before, byte) != (b" ", b","))
     refuse(with_header_byte_changed(b"authorization", position, byte))
 
 
