@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from concurrent.futures import wait
 
@@ -11,9 +12,11 @@ from strongroom.operations import OPERATIONS
 from strongroom.storage.base import Foreseen, WantedVersion
 from strongroom.storage.postgresql import POOL_SIZE
 from strongroom.storage.postgresql_session import Session
+from strongroom.storage.sql import load
 from strongroom.wire import awsjson
 from support.deployment import config_for, deployed, token
 from support.factories import ACCOUNT_ID, REGION
+from support.storages import run_sql
 
 WAIT_SECONDS = 60
 CALLS = 40
@@ -119,3 +122,23 @@ def test_on_postgresql_writes_that_wait_together_wait_no_more_often_than_one(rou
         round_trips.clear()
         grown_by_puts_that_wait_together(deployment, secrets)
         assert len(round_trips) == 2 + 3, "what the one call reads and its commit, and the three of all others"
+
+
+def test_a_put_leaves_the_indexes_of_dates_alone_that_did_not_change(sqlite, sqlite_url):
+    changed = set(re.findall(r"(\w+) = \?", load("sqlite").writing["put_secret_in_place"].text)) - {"arn"}
+    rows = run_sql(sqlite_url, "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'secrets'")
+    indexes = {name: set(re.findall(r"\w+", text)) for name, text in rows if text is not None}
+    assert len(indexes) > 3
+    assert {name for name, words in indexes.items() if words & changed} == {"secrets_by_change"}
+
+
+def test_a_put_is_such_a_change_and_a_deletion_is_not(deployment, statements):
+    deployment.create()
+    statements.clear()
+    deployment.put("app/db", 2)
+    assert "put_secret_in_place" in statements
+    assert "put_secret" not in statements
+    statements.clear()
+    deployment.call("DeleteSecret", SecretId="app/db")
+    assert "put_secret" in statements
+    assert "put_secret_in_place" not in statements

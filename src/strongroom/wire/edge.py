@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -40,10 +40,15 @@ METRICS: Final = "/metrics"
 logger = logging.getLogger(__name__)
 
 
+Told: TypeAlias = Callable[[Answer | ServiceUnavailableException], None]
+"""Whom to tell the answer, or that there is none: then whether the change was made is unknown, and the client's retry
+with the same token finds out."""
+
+
 class Forwarder(Protocol):
     """Hands a request to the process that may write, and brings its answer."""
 
-    def forward(self, request: HttpRequest, told: Callable[[Answer | ServiceUnavailableException], None]) -> None:
+    def forward(self, request: HttpRequest, told: Told) -> None:
         """Have it answered, and tell the answer, or that there is none."""
         ...
 

@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from strongroom.errors import ServiceUnavailableException
-from strongroom.wire.edge import Client
+from strongroom.wire.edge import Client, Told
 from strongroom.wire.exchange import Answer, HttpRequest
 from strongroom.wire.frames import Frames
 
@@ -29,10 +29,6 @@ RETRY_SECONDS: Final = 0.1
 
 Begin: TypeAlias = Callable[[HttpRequest, Client], Answer | None]
 """Answers at once, or returns None and answers the client later."""
-
-Told: TypeAlias = Callable[[Answer | ServiceUnavailableException], None]
-"""Whom to tell the answer, or that there is none: then whether the change was made is unknown, and the client's retry
-with the same token finds out."""
 
 _requests: Final = msgspec.msgpack.Decoder(tuple[int, HttpRequest])
 _answers: Final = msgspec.msgpack.Decoder(tuple[int, Answer])
@@ -63,6 +59,8 @@ class Writer:
         if self._server is not None:
             self._server.close()
         await self._until_none(self._asked)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         for worker in list(self._workers):
             worker.frames.close()
         await self._until_none(self._workers)
