@@ -167,7 +167,8 @@ def run_worker(config: Config, listener: socket.socket, worker: int, on_ready: C
         server = HttpServer(node.edge, grace=config.shutdown_grace_seconds, tls=tls_context(config))
         link = Writer(socket_path, node.edge.begin) if forwards and not worker else None
         measured = None if worker else _metrics_listener(config, node.service.metrics)
-        sides = [side for side in (link, measured) if side is not None]
+        # Last what other workers wait for: once they are ready, all of this server is.
+        sides = [side for side in (measured, link) if side is not None]
         runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         with runner:
             runner.run(_run_loop(server, listener, sides, on_ready))
@@ -199,7 +200,7 @@ async def _run_loop(
     for side in sides:
         await side.start()
     await server.serve(listener, on_ready)
-    for side in sides:
+    for side in reversed(sides):
         await side.stop()
 
 
