@@ -81,3 +81,10 @@ def test_what_was_told_to_commit_on_a_lost_connection_is_not_done_again(storage,
     with pytest.raises(StorageError):
         storage.write(lambda tx: (tx.put_job(make_job("app")), tx.journal(b"once")))
     assert done == [1]
+
+
+def test_who_asks_one_after_the_other_needs_one_connection_from_the_first_call_on(postgresql):
+    insert_secret(postgresql, name="app")
+    for _ in range(3):
+        assert read(postgresql) == "app"
+    assert postgresql._pool.get_stats()["pool_size"] == 1

@@ -135,6 +135,8 @@ class PostgresqlStorage:
             timeout=CONNECT_TIMEOUT_S,
             open=True,
         )
+        # Whoever asks before the first connection is there makes the pool open a second one.
+        self._guarded(lambda: self._pool.wait(CONNECT_TIMEOUT_S))
         self._threads = ThreadPoolExecutor(pool_size, thread_name_prefix="postgresql")
         self.bringer: PostgresqlBringer = PostgresqlBringer(lambda: _Keeper(self._pool), self._queries)
         self._writer = PostgresqlWriter(
