@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import logging
 import os
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final
 
 from strongroom import ids
+from strongroom.access_dates import AccessDates
 from strongroom.attempt import Surroundings
 from strongroom.audit.notes import SIGNING_LABEL, Signer
 from strongroom.audit.record import Origin, service_event
@@ -36,6 +38,7 @@ from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.root_key import FileRootKey
 from strongroom.crypto.vault import Vault
 from strongroom.data_directory import node_id
+from strongroom.domain.access import Access
 from strongroom.domain.quotas import AWS_RATES
 from strongroom.entropy import Entropy, SystemEntropy
 from strongroom.listeners import metrics_token
@@ -112,6 +115,8 @@ class Node:
             self.service.tracing.close()
         if self.index is not None:
             self.index.stop()
+        if self.writes:
+            self.service.dates.settle()
         self.storage.close()
         self.trail.close()
 
@@ -163,6 +168,7 @@ def _assemble(
         storage=storage,
         around=surroundings(config, keyring, vault, trail, entropy, metrics),
         clock=clock,
+        dates=open_access_dates(storage, metrics, forwarder),
         throttle=Throttle(AWS_RATES, config.known_regions) if config.quotas_requests == "aws" else None,
         recall=Recall(storage.changed),
         on_change=runner.wake,
@@ -188,6 +194,15 @@ def _assemble(
         fetchers=fetchers,
         writes=worker == 0 or config.database is not None,
     )
+
+
+def open_access_dates(storage: Storage, metrics: Metrics, forwarder: Forwarder | None = None) -> AccessDates:
+    """Return what writes dates of reads down: in this process, or through the one that may."""
+
+    def write(accesses: Sequence[Access]) -> Future[None]:
+        return storage.submit(lambda tx: tx.record_accesses(accesses))
+
+    return AccessDates(write if forwarder is None else forwarder.record, metrics)
 
 
 def surroundings(

@@ -22,6 +22,7 @@ from strongroom.authorization import VOLATILE_KEYS, Authorizer, Caller, Keys
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.vault import Vault
 from strongroom.domain import deletion, identifiers, managed, protection, replication
+from strongroom.domain.access import Access
 from strongroom.domain.principal import Principal
 from strongroom.domain.protection import DeletionRules
 from strongroom.domain.quotas import Quotas
@@ -69,7 +70,8 @@ class Refusal(Response):
 
 class Attempt(msgspec.Struct, frozen=True):
     """One call. `recallable` is filled with what gives its answer again, if something does, and the ARN of the secret
-    it is about; `holds` with the secrets whose purge it postponed because it was refused.
+    it is about; `holds` with the secrets whose purge it postponed because it was refused; `accesses` with the versions
+    whose date of access is to be written down if the call succeeds.
     """
 
     around: Surroundings
@@ -80,6 +82,7 @@ class Attempt(msgspec.Struct, frozen=True):
     event_id: str
     recallable: list[tuple[Callable[[], Response], str]] = msgspec.field(default_factory=list)
     holds: list[str] = msgspec.field(default_factory=list)
+    accesses: list[Access] = msgspec.field(default_factory=list)
 
     def question(self) -> Hashable:
         """Return all that the answer depends on besides the database and what `VOLATILE_KEYS` are about."""
@@ -154,6 +157,7 @@ class Attempt(msgspec.Struct, frozen=True):
             authorizer=authorizer,
             perform=lambda other, its_request: self._perform_within(tx, authorizer, other, its_request, next(numbers)),
             may_recall=lambda respond: self._may_recall(tx, authorizer, respond, arn),
+            note_access=self.accesses.append,
             require_allowed=lambda action, secret: self._require(tx, authorizer, action, secret.arn, secret),
         )
         return operation.handler(call, request)
@@ -168,7 +172,8 @@ class Attempt(msgspec.Struct, frozen=True):
     ) -> Response | None:
         """Make a further call as part of this one. Its event id follows from its place, for when it is run again."""
         event_id = ids.derived_event_id(self.event_id, number)
-        return Attempt(self.around, operation, request, self.caller, self.now, event_id).run(tx, authorizer)
+        inner = Attempt(self.around, operation, request, self.caller, self.now, event_id, accesses=self.accesses)
+        return inner.run(tx, authorizer)
 
     def _checked_reference(self) -> identifiers.SecretReference | None:
         """Return what the request names, after the checks that need only the request."""

@@ -33,6 +33,7 @@ from typing import Any, Final, TypeAlias
 
 import uvloop
 
+from strongroom.access_dates import SETTLE_SECONDS, AccessDates
 from strongroom.app import open_node
 from strongroom.config import Config
 from strongroom.errors import OperatorError
@@ -165,13 +166,14 @@ def run_worker(config: Config, listener: socket.socket, worker: int, on_ready: C
         node.start()
         _settle_memory()
         server = HttpServer(node.edge, grace=config.shutdown_grace_seconds, tls=tls_context(config))
-        link = Writer(socket_path, node.edge.begin) if forwards and not worker else None
+        dates = node.service.dates
+        link = Writer(socket_path, node.edge.begin, dates.record) if forwards and not worker else None
         measured = None if worker else _metrics_listener(config, node.service.metrics)
         # Last what other workers wait for: once they are ready, all of this server is.
         sides = [side for side in (measured, link) if side is not None]
         runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         with runner:
-            runner.run(_run_loop(server, listener, sides, on_ready))
+            runner.run(_run_loop(server, listener, sides, dates, on_ready))
     finally:
         node.close()
 
@@ -191,6 +193,7 @@ async def _run_loop(
     server: HttpServer,
     listener: socket.socket,
     sides: Sequence[Writer | MetricsListener],
+    dates: AccessDates,
     on_ready: Callable[[], None],
 ) -> None:
     """Serve, and what is served beside it: other workers, /metrics."""
@@ -200,6 +203,8 @@ async def _run_loop(
     for side in sides:
         await side.start()
     await server.serve(listener, on_ready)
+    if (unsettled := dates.unsettled()) is not None:  # those of a worker need its loop
+        await asyncio.wait([asyncio.wrap_future(unsettled)], timeout=SETTLE_SECONDS)
     for side in reversed(sides):
         await side.stop()
 

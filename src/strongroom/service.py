@@ -8,8 +8,9 @@
  6. the audit record, of success or failure; without it there is no answer and no change
  7. commit
 
-A reading call that turns out to write (the first read of a day, or one that is refused and thereby postpones a
-purge) is run again as a writing one; what a refusal changed is committed before the refusal is the answer.
+A reading call that turns out to write (one that is refused and thereby postpones a purge) is run again as a writing
+one; what a refusal changed is committed before the refusal is the answer. That a version was read today is written
+down behind the answer (`access_dates`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from strongroom import ids
+from strongroom.access_dates import AccessDates
 from strongroom.attempt import Attempt, Refusal, Surroundings, identity_of
 from strongroom.audit import record
 from strongroom.audit.record import Origin
@@ -60,6 +62,7 @@ class Service:
     storage: Storage
     around: Surroundings
     clock: Clock
+    dates: AccessDates
     throttle: Throttle | None = None
     recall: Recall = field(default_factory=Recall)
     on_change: Callable[[], None] = lambda: None
@@ -80,12 +83,18 @@ class Service:
         if self.tracing is not None:
             self.tracing.answered(operation, code, outcome, seconds, self.clock.now())
 
+    def unsettled(self, operation: Operation[Any]) -> Future[None] | None:
+        """Return what has to be waited for before an operation may begin; None where it may at once."""
+        return self.dates.unsettled() if operation.tells_access_dates else None
+
     def perform(self, operation: Operation[Any], request: Request, caller: Caller) -> Response | None:
         """Do it and return when it is done. May block on the database.
 
         Raises:
             ServiceError: the answer, if it is not success.
         """
+        if (unsettled := self.unsettled(operation)) is not None:
+            unsettled.result()
         outcome = self.begin(operation, request, caller)
         return outcome.result() if isinstance(outcome, Future) else outcome
 
@@ -116,11 +125,12 @@ class Service:
             attempt.require_admitted(self.throttle)
         if not operation.mutates:
             try:
-                if operation.reads_version is None:
-                    return self.storage.read(attempt.run, given)
-                return self._read_or_recall(attempt, given)
+                response = self._read_or_recall(attempt, given)
             except WriteRequiredError:
-                return self._answer_of(self._submit(attempt.run_to_keep, attempt))
+                return self._answer_of(self._submit(attempt.run_to_keep, attempt), attempt)
+            if attempt.accesses:
+                self.dates.note(attempt.accesses)
+            return response
         return self._submit(attempt.run, attempt)
 
     def _submit(self, work: Callable[[Transaction], Response | None], attempt: Attempt) -> Future[Response | None]:
@@ -128,8 +138,7 @@ class Service:
         future.add_done_callback(lambda _: self.on_change())
         return future
 
-    @staticmethod
-    def _answer_of(kept: Future[Response | None]) -> Future[Response | None]:
+    def _answer_of(self, kept: Future[Response | None], attempt: Attempt) -> Future[Response | None]:
         """Return the future of an answer whose refusal may have been committed together with a change."""
         answer: Future[Response | None] = Future()
 
@@ -139,6 +148,7 @@ class Service:
             if isinstance(result, Refusal):
                 error = result.error
             if error is None:
+                self.dates.note(attempt.accesses)
                 answer.set_result(result)
             else:
                 answer.set_exception(error)
@@ -147,7 +157,7 @@ class Service:
         return answer
 
     def _read_or_recall(self, attempt: Attempt, given: Given | None) -> Response | None:
-        mark = self.storage.mark(given)
+        mark = None if attempt.operation.reads_version is None else self.storage.mark(given)
         if mark is None:
             return self.storage.read(attempt.run, given)
         question = attempt.question()

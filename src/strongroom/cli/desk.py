@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from strongroom import __version__, ids
 from strongroom.app import (
     load_keyring,
+    open_access_dates,
     open_access_keys,
     open_companions,
     open_storage,
@@ -116,7 +117,7 @@ def open_desk(config: Config) -> Generator[Desk]:
                 vault=vault,
                 sessions=SessionTokens(keyring, entropy),
                 companions=open_companions(config, storage, keyring, access_keys, trail, clock, entropy),
-                service=Service(storage, around, clock),
+                service=Service(storage, around, clock, open_access_dates(storage, Metrics())),
                 now=clock.now(),
             )
         finally:

@@ -104,6 +104,7 @@ class Operation(Generic[RequestT]):
             id nor a label says that of the secret alone, with its replicas if it has none (`secret_alone`).
         reads_secrets: gives the names or ARNs of the secrets whose present values are all that the request is going
             to read, None if that is not known.
+        tells_access_dates: whether the answer depends on when secrets or versions were last read.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Operation(Generic[RequestT]):
     errors: tuple[type[ModelledError], ...]
     reads_version: Callable[[RequestT], tuple[str | None, str | None]] | None = None
     reads_secrets: Callable[[RequestT], Sequence[str] | None] | None = None
+    tells_access_dates: bool = False
 
     @property
     def action(self) -> str:

@@ -15,6 +15,7 @@ from strongroom.authorization import Authorizer
 from strongroom.crypto.page_tokens import PageTokens
 from strongroom.crypto.vault import Vault
 from strongroom.domain import deletion, kms_key, quotas, rotation, staging
+from strongroom.domain.access import Access
 from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.principal import Principal
 from strongroom.domain.protection import DeletionRules
@@ -41,7 +42,8 @@ class Call(msgspec.Struct, frozen=True):
     its caller may do something more, such as `secretsmanager:GetSecretValue`, to a secret. `arn` is what
     policies were asked about, also that of a secret which the call is about to make. `regions` are those a
     secret may be replicated to. `may_recall(respond)` says that `respond()` gives the same answer to the
-    same question for as long as nothing is committed and the day lasts.
+    same question for as long as nothing is committed and the day lasts. `note_access` has a date of access
+    written down behind the answer.
     """
 
     principal: Principal
@@ -63,6 +65,7 @@ class Call(msgspec.Struct, frozen=True):
     perform: Callable[[Any, Any], Any]
     require_allowed: Callable[[str, Secret], None]
     may_recall: Callable[[Callable[[], Any]], None]
+    note_access: Callable[[Access], None]
 
     @property
     def secret(self) -> Secret:

@@ -96,4 +96,5 @@ OPERATION = Operation(
     shown_response=(),
     errors=(ResourceNotFoundException, InternalServiceError, InvalidParameterException),
     reads_version=secret_alone,
+    tells_access_dates=True,
 )

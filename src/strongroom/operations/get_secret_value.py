@@ -1,6 +1,6 @@
 """GetSecretValue: the plaintext of one version, by id, by staging label, or the current one.
 
-The first read of a day records its date, on the secret and on the version.
+The first read of a day has its date written down, on the secret and on the version.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from strongroom.domain import staging, versions
+from strongroom.domain.access import Access
 from strongroom.domain.secret_value import SecretValue
 from strongroom.domain.staging import labels_of
 from strongroom.domain.timestamps import day_of, wire_time
@@ -51,7 +52,7 @@ def get_secret_value(call: Call, request: GetSecretValueRequest) -> GetSecretVal
     value = open_value()
     today = day_of(call.now)
     if version.last_accessed_on != today or secret.last_accessed_on != today:
-        call.tx.record_access(secret, version_id, today)
+        call.note_access(Access(secret.arn, version_id, today))
     labels, created = labels_of(stages, version_id) or None, wire_time(version.created_at)
 
     def respond(value: SecretValue) -> GetSecretValueResponse:

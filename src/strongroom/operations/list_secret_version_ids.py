@@ -89,4 +89,5 @@ OPERATION = Operation(
     shown_request=("secret_id", "max_results", "include_deprecated"),
     shown_response=(),
     errors=(InvalidNextTokenException, ResourceNotFoundException, InternalServiceError, InvalidParameterException),
+    tells_access_dates=True,
 )

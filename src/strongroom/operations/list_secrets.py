@@ -195,4 +195,5 @@ OPERATION = Operation(
         InvalidNextTokenException,
         InternalServiceError,
     ),
+    tells_access_dates=True,
 )

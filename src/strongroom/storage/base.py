@@ -17,9 +17,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from strongroom.domain.access import Access
 from strongroom.domain.identity import Grants, Group, Identity, IdentityKind, ManagedPolicy, PolicyVersion, User
 from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.listing import ListingPosition, SortBy
@@ -229,7 +230,10 @@ class Transaction(Protocol):
     def count_versions(self, secret: Secret) -> int: ...
     def insert_version(self, secret: Secret, version: Version) -> None: ...
     def put_version(self, secret: Secret, version: Version) -> None: ...
-    def record_access(self, secret: Secret, version_id: str, day: date) -> None: ...
+    def record_accesses(self, accesses: Iterable[Access]) -> None:
+        """Write down when versions and their secrets were read; what is gone is passed over."""
+        ...
+
     def delete_wrapped_keys(self, secret: Secret) -> None: ...
     def delete_versions(self, secret: Secret) -> None: ...
 

@@ -34,6 +34,9 @@ OF_NO_ANSWER: Final = frozenset(
 )
 """Tables that nothing kept was worked out from: neither values nor who may read them depend on their rows."""
 
+DATES_OF_READS: Final = frozenset({"record_secret_access", "record_version_access"})
+"""Queries that change columns of a secret's tables which nothing kept was worked out from."""
+
 
 def is_beyond_secrets(table: str) -> bool:
     """Tell whether a table is about more than one secret, and answers depend on it: identities, keys, settings."""
@@ -47,9 +50,9 @@ class Reach:
         self._arns: set[str] = set()
         self._is_anything = False
 
-    def add(self, table: str | None, params: Mapping[str, Any]) -> None:
-        """Take a statement into account: the table it changes, None for one that changes nothing."""
-        if table is None or table in OF_NO_ANSWER:
+    def add(self, name: str, table: str | None, params: Mapping[str, Any]) -> None:
+        """Take a query into account, and the table it changes: None for one that changes nothing."""
+        if table is None or table in OF_NO_ANSWER or name in DATES_OF_READS:
             return
         arn = params.get("arn") if table in OF_A_SECRET else None
         if arn is None:

@@ -37,7 +37,7 @@ class Watched:
             self._erased = True
         if is_beyond_secrets(query.changes):
             self.forget()
-        self.reach.add(query.changes, params)
+        self.reach.add(query.name, query.changes, params)
         return self._execute(query, params)
 
     def forget(self) -> None:

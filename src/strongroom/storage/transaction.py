@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
+from strongroom.domain.access import Access
 from strongroom.domain.kms_key import KmsKey
 from strongroom.domain.listing import ListingPosition, SortBy
 from strongroom.domain.narrowing import Narrowing
@@ -155,10 +156,14 @@ class SqlTransaction:
     def put_version(self, secret: Secret, version: Version) -> None:
         self._change("put_version", version_params(secret, version))
 
-    def record_access(self, secret: Secret, version_id: str, day: date) -> None:
-        params: Params = {"arn": secret.arn, "version_id": version_id, "day": to_days(day)}
-        self._change("record_secret_access", params)
-        self._change("record_version_access", params)
+    def record_accesses(self, accesses: Iterable[Access]) -> None:
+        days: dict[str, int] = {}
+        for access in sorted(accesses):  # in one order, so that two nodes do not wait for each other
+            day = to_days(access.day)
+            if days.get(access.arn) != day:
+                days[access.arn] = day
+                self._change("record_secret_access", {"arn": access.arn, "day": day})
+            self._change("record_version_access", {"arn": access.arn, "version_id": access.version_id, "day": day})
 
     def delete_wrapped_keys(self, secret: Secret) -> None:
         self._change("delete_wrapped_keys", {"arn": secret.arn})

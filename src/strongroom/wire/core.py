@@ -113,7 +113,9 @@ class RequestCore:
             return outcome or Answer(_HTTP_NOT_FOUND, _headers(origin, b"application/xml"), NOT_FOUND_BODY)
         progress = _Progress(request, origin, None if target is None else target.decode("latin-1"))
         try:
-            progress.operation = awsjson.operation_of(progress.target)
+            progress.operation = operation = awsjson.operation_of(progress.target)
+            if operation.tells_access_dates and (unsettled := self._service.unsettled(operation)) is not None:
+                return Pending(unsettled, lambda _: self._continue(progress, lambda: proceed(progress)))
             return proceed(progress)
         except UnknownOperationException as error:
             outcome = None if self._companions is None else self._companions(request, origin)

@@ -23,6 +23,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import msgspec
 
 from strongroom import __version__, ids
+from strongroom.domain.access import Access
 from strongroom.entropy import Entropy
 from strongroom.errors import ServiceError, ServiceUnavailableException
 from strongroom.metrics import Metrics
@@ -50,6 +51,10 @@ class Forwarder(Protocol):
 
     def forward(self, request: HttpRequest, told: Told) -> None:
         """Have it answered, and tell the answer, or that there is none."""
+        ...
+
+    def record(self, accesses: Sequence[Access]) -> Future[None]:
+        """Have dates of reads written down, and say when that is done."""
         ...
 
     def unready(self) -> str | None:

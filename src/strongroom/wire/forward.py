@@ -1,8 +1,8 @@
-"""Between the worker processes of one server: requests that write, over a private Unix socket.
+"""Between the worker processes of one server: requests that write and dates of reads, over a private Unix socket.
 
-Frames (`frames`) are a MessagePack of (number, request) one way and (number, answer) the other; any number may be under
-way. The writer verifies a request again: what comes over the socket is the request as the client sent it, not
-somebody's word about it.
+Frames (`frames`) are a MessagePack of (number, request or dates) one way and (number, answer) the other; any number may
+be under way. The writer verifies a request again: what comes over the socket is the request as the client sent it, not
+somebody's word about it. That a worker has answered a read is its word.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import msgspec
 
+from strongroom.domain.access import Access
 from strongroom.errors import ServiceUnavailableException
 from strongroom.wire.edge import Client, Told
 from strongroom.wire.exchange import Answer, HttpRequest
@@ -30,7 +32,12 @@ RETRY_SECONDS: Final = 0.1
 Begin: TypeAlias = Callable[[HttpRequest, Client], Answer | None]
 """Answers at once, or returns None and answers the client later."""
 
-_requests: Final = msgspec.msgpack.Decoder(tuple[int, HttpRequest])
+Record: TypeAlias = Callable[[Sequence[Access]], Future[None] | None]
+"""Has dates of reads written down; None if they are already, or cannot be now."""
+
+_RECORDED: Final = Answer(204, [], b"")
+
+_requests: Final = msgspec.msgpack.Decoder(tuple[int, HttpRequest | list[Access]])
 _answers: Final = msgspec.msgpack.Decoder(tuple[int, Answer])
 _encode: Final = msgspec.msgpack.Encoder().encode
 
@@ -40,9 +47,10 @@ logger = logging.getLogger(__name__)
 class Writer:
     """The side that answers."""
 
-    def __init__(self, path: Path, begin: Begin) -> None:
+    def __init__(self, path: Path, begin: Begin, record: Record) -> None:
         self._path = path
         self._begin = begin
+        self._record = record
         self._server: asyncio.Server | None = None
         self._workers: set[_Worker] = set()
         self._asked: set[_Asked] = set()
@@ -80,12 +88,12 @@ class Writer:
         self._workers.discard(worker)
         self._changed.set()
 
-    def ask(self, frames: Frames, number: int, request: HttpRequest) -> None:
+    def ask(self, frames: Frames, number: int, request: HttpRequest | list[Access]) -> None:
         """Begin what a worker asks for."""
         asked = _Asked(frames, number, self._tasks, self._answered)
         self._asked.add(asked)
         try:
-            answer = self._begin(request, asked)
+            answer = self._write_down(request, asked) if isinstance(request, list) else self._begin(request, asked)
         except Exception:
             # Its worker must not wait for ever, and learns from this that there is no answer.
             logger.exception("A forwarded request could not be answered; its connection is closed")
@@ -95,15 +103,26 @@ class Writer:
         if answer is not None:
             asked.respond(answer)
 
+    def _write_down(self, accesses: list[Access], asked: _Asked) -> Answer | None:
+        """Have dates written; a worker learns when that was tried, not what came of it: it is over here."""
+        done, loop = self._record(accesses), asyncio.get_running_loop()
+        if done is None:
+            return _RECORDED
+        done.add_done_callback(lambda _: loop.call_soon_threadsafe(asked.respond, _RECORDED))
+        return None
+
     def _answered(self, asked: _Asked) -> None:
         self._asked.discard(asked)
         self._changed.set()
 
 
+_Ask: TypeAlias = Callable[[Frames, int, HttpRequest | list[Access]], None]
+
+
 class _Worker:
     """The connection of a worker that asks."""
 
-    def __init__(self, ask: Callable[[Frames, int, HttpRequest], None], let_go: Callable[[_Worker], None]) -> None:
+    def __init__(self, ask: _Ask, let_go: Callable[[_Worker], None]) -> None:
         self.frames = Frames(self._take, lambda: let_go(self))
         self._ask = ask
 
@@ -148,7 +167,20 @@ class Link:
         self._connecting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def forward(self, request: HttpRequest, told: Told) -> None:
+    def record(self, accesses: Sequence[Access]) -> Future[None]:
+        """Have the writer write dates of reads down; the future fails when there is no writer."""
+        recorded: Future[None] = Future()
+
+        def told(outcome: Answer | ServiceUnavailableException) -> None:
+            if isinstance(outcome, Answer):
+                recorded.set_result(None)
+            else:
+                recorded.set_exception(outcome)
+
+        self.forward(list(accesses), told)
+        return recorded
+
+    def forward(self, request: HttpRequest | list[Access], told: Told) -> None:
         """Have the writer answer a request. `told` is called once, also when there is no writer."""
         if self._frames is not None:
             self._ask(request, told)
@@ -167,7 +199,7 @@ class Link:
                 return "the writing process is not reachable"
         return None
 
-    def _ask(self, request: HttpRequest, told: Told) -> None:
+    def _ask(self, request: HttpRequest | list[Access], told: Told) -> None:
         try:
             if self._frames is None:
                 raise ConnectionError
@@ -178,7 +210,7 @@ class Link:
         self._number += 1
         self._waiting[self._number] = told
 
-    async def _connect_and_ask(self, request: HttpRequest, told: Told) -> None:
+    async def _connect_and_ask(self, request: HttpRequest | list[Access], told: Told) -> None:
         # From now on, not from its turn: those that wait behind one another would wait for ever longer, a drain too.
         deadline = asyncio.get_running_loop().time() + self._patience
         try:

@@ -1,0 +1,120 @@
+"""Dates of reads on their way into the database: a read does not wait for its own.
+
+Rules:
+- The answer of a read leaves at once; that the version was read today is written down behind it, together with what
+  else was read meanwhile. So a database that cannot be written to, or has much to write, does not hold up reads.
+- Whoever asks for dates waits until those that are on their way were tried (`unsettled`): what this process has
+  answered shows in what it answers next.
+- What could not be written is kept and tried again with the next read, `MAX_KEPT` at most; the trail has all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from threading import Lock
+from typing import Final, TypeAlias
+
+from strongroom.domain.access import Access
+from strongroom.metrics import Metrics
+
+MAX_KEPT: Final = 10_000
+"""Dates that wait at most, about 2 MB; the next ones are dropped and counted while nothing can be written."""
+
+SETTLE_SECONDS: Final = 5.0
+"""How long the end of a process waits for dates that are on their way."""
+
+Write: TypeAlias = Callable[[Sequence[Access]], "Future[None]"]
+"""Has dates written down, and says when that is done."""
+
+logger = logging.getLogger(__name__)
+
+
+class AccessDates:
+    """Collects dates and has them written, one batch at a time. For any thread."""
+
+    def __init__(self, write: Write, metrics: Metrics) -> None:
+        self._write = write
+        self._metrics = metrics
+        self._lock = Lock()
+        self._collected: dict[tuple[str, str], Access] = {}
+        self._is_writing = False
+        self._of_collected: list[Future[None]] = []
+        self._of_written: list[Future[None]] = []
+
+    def note(self, accesses: Iterable[Access]) -> None:
+        """Have dates written down soon."""
+        dropped = 0
+        with self._lock:
+            for access in accesses:
+                if len(self._collected) < MAX_KEPT:
+                    self._collected[access.arn, access.version_id] = access
+                else:
+                    dropped += 1
+        if dropped:
+            self._metrics.increment("access_dates_lost_total", by=dropped)
+        self._write_next()
+
+    def unsettled(self) -> Future[None] | None:
+        """Return what is done when all that was noted so far has been written or failed to; None if it is."""
+        with self._lock:
+            if not self._is_writing:
+                return None
+            settled: Future[None] = Future()
+            (self._of_collected if self._collected else self._of_written).append(settled)
+            return settled
+
+    def record(self, accesses: Sequence[Access]) -> Future[None] | None:
+        """Note, and return what is done when they have been written or failed to; None if that is so already."""
+        self.note(accesses)
+        return self.unsettled()
+
+    def settle(self) -> None:
+        """Try to write what is left, and wait for it: nothing is noted any more. Not for the loop's thread."""
+        self._write_next()
+        unsettled = self.unsettled()
+        if unsettled is not None:
+            with suppress(TimeoutError):
+                unsettled.result(SETTLE_SECONDS)
+        with self._lock:
+            lost = len(self._collected)
+        if lost:
+            self._metrics.increment("access_dates_lost_total", by=lost)
+            logger.error("The dates of %d reads could not be written down; the trail has the reads", lost)
+
+    def _write_next(self) -> None:
+        with self._lock:
+            if self._is_writing or not self._collected:
+                return
+            self._is_writing = True
+            batch, self._collected = list(self._collected.values()), {}
+            self._of_written, self._of_collected = self._of_collected, []
+        try:
+            written = self._write(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the read has been answered
+            written = Future()
+            written.set_exception(error)
+        written.add_done_callback(lambda done: self._tried(batch, done))
+
+    def _tried(self, batch: Sequence[Access], done: Future[None]) -> None:
+        error = done.exception()
+        if error is not None:
+            self._metrics.increment("access_dates_failed_total")
+            logger.warning("The dates of %d reads cannot be written now and are kept: %s", len(batch), error)
+        with self._lock:
+            self._is_writing = False
+            if error is not None:
+                self._keep(batch)
+            settled, self._of_written = self._of_written, []
+            if error is not None:  # those wait for no second try
+                settled, self._of_collected = settled + self._of_collected, []
+        for one in settled:
+            one.set_result(None)
+        if error is None:
+            self._write_next()
+
+    def _keep(self, batch: Sequence[Access]) -> None:
+        for access in batch[: MAX_KEPT - len(self._collected)]:
+            self._collected.setdefault((access.arn, access.version_id), access)
