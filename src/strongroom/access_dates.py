@@ -66,11 +66,6 @@ class AccessDates:
             (self._of_collected if self._collected else self._of_written).append(settled)
             return settled
 
-    def record(self, accesses: Sequence[Access]) -> Future[None] | None:
-        """Note, and return what is done when they have been written or failed to; None if that is so already."""
-        self.note(accesses)
-        return self.unsettled()
-
     def settle(self) -> None:
         """Try to write what is left, and wait for it: nothing is noted any more. Not for the loop's thread."""
         self._write_next()

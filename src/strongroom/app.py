@@ -55,7 +55,7 @@ from strongroom.vigilance import Vigilance, deletion_rules_of, open_index, open_
 from strongroom.wire.companion_core import CompanionCore
 from strongroom.wire.container_credentials import ContainerCredentials
 from strongroom.wire.core import CONTENT_TYPE, SERVICE_NAME, RequestCore
-from strongroom.wire.edge import Edge, Forwarder, Probes
+from strongroom.wire.edge import Edge, Probes
 from strongroom.wire.exchange import HttpRequest, Outcome
 from strongroom.wire.json_core import JsonCore
 from strongroom.wire.origins import Origins
@@ -90,13 +90,11 @@ class Node:
     vigilance: Vigilance | None
     threads: Executor | None
     fetchers: Executor
-    writes: bool
 
     def start(self) -> None:
-        """Start the background threads. Only the process that writes runs jobs."""
+        """Start the background threads."""
         self.keeper.start()
-        if self.writes:
-            self.runner.start()
+        self.runner.start()
         for worker in (self.index, self.files, self.vigilance):
             if worker is not None:
                 worker.start()
@@ -115,19 +113,18 @@ class Node:
             self.service.tracing.close()
         if self.index is not None:
             self.index.stop()
-        if self.writes:
-            self.service.dates.settle()
+        self.service.dates.settle()
         self.storage.close()
         self.trail.close()
 
 
-def open_storage(config: Config, *, writes: bool = True) -> Storage:
-    """Open the configured database; with `writes` its schema is brought up to date."""
+def open_storage(config: Config) -> Storage:
+    """Open the configured database and bring its schema up to date."""
     if config.database is not None:
         from strongroom.storage.postgresql import PostgresqlStorage  # noqa: PLC0415 - its driver takes long to load
 
         return PostgresqlStorage(config.database)
-    return SqliteStorage(config.database_path, writes=writes)
+    return SqliteStorage(config.database_path)
 
 
 def open_access_keys(storage: Storage, keyring: Keyring, entropy: Entropy | None = None) -> AccessKeys:
@@ -142,22 +139,19 @@ def open_node(
     config: Config,
     *,
     worker: int = 0,
-    forwarder: Forwarder | None = None,
     clock: Clock | None = None,
     entropy: Entropy | None = None,
 ) -> Node:
-    """Put a process together. Worker 0 writes; on SQLite the others forward what writes to it."""
-    storage = open_storage(config, writes=worker == 0 or config.database is not None)
+    """Put a process together. Worker 0 looks after the trails of all."""
+    storage = open_storage(config)
     try:
-        return _assemble(config, storage, worker, forwarder, clock or SystemClock(), entropy or SystemEntropy())
+        return _assemble(config, storage, worker, clock or SystemClock(), entropy or SystemEntropy())
     except BaseException:
         storage.close()
         raise
 
 
-def _assemble(
-    config: Config, storage: Storage, worker: int, forwarder: Forwarder | None, clock: Clock, entropy: Entropy
-) -> Node:
+def _assemble(config: Config, storage: Storage, worker: int, clock: Clock, entropy: Entropy) -> Node:
     name, keyring = node_id(config, entropy), load_keyring(config, storage, clock, entropy)
     metrics = Metrics.shared(config.metrics_dir, worker) if config.is_measured else Metrics()
     trail = open_trail(config, keyring, f"trail-{worker}", clock.now(), entropy, metrics=metrics)
@@ -168,7 +162,7 @@ def _assemble(
         storage=storage,
         around=surroundings(config, keyring, vault, trail, entropy, metrics),
         clock=clock,
-        dates=open_access_dates(storage, metrics, forwarder),
+        dates=open_access_dates(storage, metrics),
         throttle=Throttle(AWS_RATES, config.known_regions) if config.quotas_requests == "aws" else None,
         recall=Recall(storage.changed),
         on_change=runner.wake,
@@ -184,7 +178,7 @@ def _assemble(
         trail=trail,
         service=service,
         companions=companions,
-        edge=_open_edge(config, service, companions, threads, fetchers, forwarder),
+        edge=_open_edge(config, service, companions, threads, fetchers),
         runner=runner,
         keeper=keeper,
         index=open_index(config, storage, clock, metrics, node=name) if worker == 0 else None,
@@ -192,17 +186,16 @@ def _assemble(
         vigilance=open_vigilance(config, storage, clock, metrics, name, keeper) if worker == 0 else None,
         threads=threads,
         fetchers=fetchers,
-        writes=worker == 0 or config.database is not None,
     )
 
 
-def open_access_dates(storage: Storage, metrics: Metrics, forwarder: Forwarder | None = None) -> AccessDates:
-    """Return what writes dates of reads down: in this process, or through the one that may."""
+def open_access_dates(storage: Storage, metrics: Metrics) -> AccessDates:
+    """Return what writes dates of reads down."""
 
     def write(accesses: Sequence[Access]) -> Future[None]:
         return storage.submit(lambda tx: tx.record_accesses(accesses))
 
-    return AccessDates(write if forwarder is None else forwarder.record, metrics)
+    return AccessDates(write, metrics)
 
 
 def surroundings(
@@ -332,7 +325,6 @@ def _open_edge(
     companions: CompanionService,
     threads: Executor | None,
     fetchers: Executor,
-    forwarder: Forwarder | None,
 ) -> Edge:
     callers = Callers(service.storage, companions.access_keys, companions.sessions, service.recall)
     attempts = None
@@ -354,16 +346,16 @@ def _open_edge(
     origins = Origins(service.entropy, config.trusted_proxies)
     core = RequestCore(service, own, callers.find, origins=origins, companions=begin_companion, threads=threads)
     probes = Probes(
-        lambda: _unready(service.storage, forwarder),
+        lambda: _unready(service.storage),
         service.metrics if config.are_metrics_on_port else None,
         metrics_token(config),
     )
-    return Edge(core, probes, service.entropy, forwarder=forwarder)
+    return Edge(core, probes, service.entropy)
 
 
-def _unready(storage: Storage, forwarder: Forwarder | None) -> str | None:
+def _unready(storage: Storage) -> str | None:
     try:
         storage.check()
     except StorageError as error:
         return str(error)
-    return None if forwarder is None else forwarder.unready()
+    return None

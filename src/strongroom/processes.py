@@ -7,7 +7,7 @@ Rules:
   go on meanwhile, and are started again when it is their turn.
 - Workers are forked, so that they need not load everything again and share the memory of it; the parent has one
   thread and opens nothing but the sockets. Should it have more threads, its workers begin from nothing instead.
-- On SQLite worker 0 writes; the others hand it what writes over a socket in the data directory.
+- All workers are alike, but for worker 0, which also looks after the trails of all and listens for /metrics.
 """
 
 from __future__ import annotations
@@ -28,12 +28,10 @@ from functools import partial
 from multiprocessing.context import ForkContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import uvloop
 
-from strongroom.access_dates import SETTLE_SECONDS, AccessDates
 from strongroom.app import open_node
 from strongroom.config import Config
 from strongroom.errors import OperatorError
@@ -41,7 +39,6 @@ from strongroom.listeners import metrics_token
 from strongroom.logs import configure_logging
 from strongroom.metrics import Metrics
 from strongroom.wire.edge import Probes
-from strongroom.wire.forward import Link, Writer
 from strongroom.wire.http_server import BACKLOG, HttpServer
 from strongroom.wire.metrics_listener import MetricsListener
 
@@ -52,9 +49,6 @@ STEADY_AFTER_S: Final = 60.0
 
 WATCH_EVERY_S: Final = 0.2
 WATCH_START_EVERY_S: Final = 0.02
-
-MAX_SOCKET_PATH: Final = 100
-"""Bytes that a Unix socket's path may have everywhere; the systems' own limits are 103 and more."""
 
 SWITCH_SECONDS: Final = 0.0005
 """How long a thread that wants to run Python waits for the one that does. A call lets go of the interpreter ten times
@@ -133,47 +127,21 @@ def serve(config: Config, listeners: list[socket.socket], on_ready: Callable[[],
     if config.workers == 1:
         run_worker(config, listeners[0], 0, on_ready)
     else:
-        if _forwards(config):
-            _require_short_path(_socket_path(config))
         _Parent(config, listeners, _worker_main).run(on_ready)
-
-
-def _forwards(config: Config) -> bool:
-    """Tell whether workers hand what writes to worker 0."""
-    return config.workers > 1 and config.database is None
-
-
-def _socket_path(config: Config) -> Path:
-    return config.data_dir / "writer.sock"
-
-
-def _require_short_path(path: Path) -> None:
-    if len(os.fsencode(path)) > MAX_SOCKET_PATH:
-        raise OperatorError(
-            f"The path {path} is too long for a socket.",
-            why=f"the workers of a server meet there, and it may have {MAX_SOCKET_PATH} bytes",
-            next_step="give a shorter --data-dir, or --workers 1",
-        )
 
 
 def run_worker(config: Config, listener: socket.socket, worker: int, on_ready: Callable[[], None]) -> None:
     """Run one worker in this process."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    forwards = _forwards(config)
-    socket_path = _socket_path(config)
-    node = open_node(config, worker=worker, forwarder=Link(socket_path) if forwards and worker else None)
+    node = open_node(config, worker=worker)
     try:
         node.start()
         _settle_memory()
         server = HttpServer(node.edge, grace=config.shutdown_grace_seconds, tls=tls_context(config))
-        dates = node.service.dates
-        link = Writer(socket_path, node.edge.begin, dates.record) if forwards and not worker else None
         measured = None if worker else _metrics_listener(config, node.service.metrics)
-        # Last what other workers wait for: once they are ready, all of this server is.
-        sides = [side for side in (measured, link) if side is not None]
         runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         with runner:
-            runner.run(_run_loop(server, listener, sides, dates, on_ready))
+            runner.run(_run_loop(server, listener, measured, on_ready))
     finally:
         node.close()
 
@@ -192,21 +160,18 @@ def _settle_memory() -> None:
 async def _run_loop(
     server: HttpServer,
     listener: socket.socket,
-    sides: Sequence[Writer | MetricsListener],
-    dates: AccessDates,
+    measured: MetricsListener | None,
     on_ready: Callable[[], None],
 ) -> None:
-    """Serve, and what is served beside it: other workers, /metrics."""
+    """Serve, and /metrics beside it."""
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, server.stop)
     loop.add_signal_handler(signal.SIGINT, server.interrupt)
-    for side in sides:
-        await side.start()
+    if measured is not None:
+        await measured.start()
     await server.serve(listener, on_ready)
-    if (unsettled := dates.unsettled()) is not None:  # those of a worker need its loop
-        await asyncio.wait([asyncio.wrap_future(unsettled)], timeout=SETTLE_SECONDS)
-    for side in reversed(sides):
-        await side.stop()
+    if measured is not None:
+        await measured.stop()
 
 
 class _Worker:
@@ -289,19 +254,16 @@ class _Parent:
         return False
 
     def _stop(self) -> None:
-        """Drain the readers first: what they forward needs the writer."""
+        """Have all drain, and wait for them."""
         self._note_ends()  # one that ended by itself just before was to be started again, and is no failure of the stop
-        processes = [worker.process for worker in self._workers]
-        readers = [process for process in processes[1:] if process is not None]
-        writers = [process for process in processes[:1] if process is not None]
-        for draining in (readers, writers):
-            for process in draining:
-                if process.pid is not None and process.is_alive():
-                    os.kill(process.pid, signal.SIGTERM)
-            for process in draining:
-                process.join()
+        processes = [worker.process for worker in self._workers if worker.process is not None]
+        for process in processes:
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, signal.SIGTERM)
+        for process in processes:
+            process.join()
         # A worker that was still starting ends by the signal itself; it has answered nobody.
-        if any(process.exitcode not in (0, -signal.SIGTERM) for process in readers + writers):
+        if any(process.exitcode not in (0, -signal.SIGTERM) for process in processes):
             sys.exit(1)
 
 

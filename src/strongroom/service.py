@@ -44,13 +44,12 @@ from strongroom.storage.base import (
     Storage,
     Transaction,
     WantedVersion,
-    WriteElsewhereError,
     WriteRequiredError,
 )
 from strongroom.throttle import Throttle
 from strongroom.tracing import Tracing
 
-__all__ = ["Bringer", "Caller", "Given", "NotBroughtError", "Service", "WriteElsewhereError", "internal_failure"]
+__all__ = ["Bringer", "Caller", "Given", "NotBroughtError", "Service", "internal_failure"]
 
 logger = logging.getLogger(__name__)
 

@@ -196,10 +196,6 @@ def test_a_port_in_use_is_refused(tmp_path: Path, server: Server, workers: str) 
     assert not (tmp_path / "data").exists()
 
 
-def test_a_data_directory_too_long_for_the_workers_socket_is_refused(tmp_path: Path) -> None:
-    refused_start(tmp_path / ("d" * 100), "too long for a socket", "--workers 1", arguments=("--workers", "2"))
-
-
 def workers_of(server: Server) -> list[int]:
     assert server.process is not None
     command = ["pgrep", "-P", str(server.process.pid)]

@@ -77,6 +77,7 @@ def here(database_url, tmp_path):
         prepare_cross_account_replicas(deployment)
         deployment.run_jobs()
         deployment.call("GetSecretValue", SecretId="app/db")
+        deployment.settle()
         yield deployment
 
 

@@ -14,6 +14,7 @@ import pytest
 from strongroom.storage import sqlite as sqlite_module
 from strongroom.storage import sqlite_checkpoint
 from strongroom.storage.sqlite_checkpoint import Checkpointer
+from strongroom.storage.sqlite_turn import Turn
 from support.factories import make_secret
 from support.storages import insert_secret, make_version, sqlite_path
 
@@ -67,9 +68,14 @@ def content_of(sqlite_url):
     return b"".join(file.read_bytes() for file in path.parent.glob(path.name + "*"))
 
 
-def test_a_checkpoint_that_fails_is_logged_and_ends_neither_thread(caplog):
+@pytest.fixture
+def turn(tmp_path):
+    return Turn(tmp_path / "database")
+
+
+def test_a_checkpoint_that_fails_is_logged_and_ends_neither_thread(caplog, turn):
     connection = FakeConnection(error=apsw.FullError("database or disk is full"))
-    checkpointer = Checkpointer(connection, lambda: connection, busy_timeout_ms=1)
+    checkpointer = Checkpointer(connection, lambda: connection, turn, busy_timeout_ms=1)
     connection.commit(None, "main", sqlite_checkpoint.CHECKPOINT_AT_PAGES)
     with caplog.at_level(logging.ERROR):
         checkpointer.after_commit()
@@ -80,12 +86,12 @@ def test_a_checkpoint_that_fails_is_logged_and_ends_neither_thread(caplog):
     assert "A checkpoint failed" in caplog.text
 
 
-def test_a_disk_that_does_not_flush_leaves_nothing_to_the_writer_and_ends_neither_thread(caplog):
+def test_a_disk_that_does_not_flush_leaves_nothing_to_the_writer_and_ends_neither_thread(caplog, turn):
     def flush():
         raise OSError("the disk fails")
 
     writer, own = FakeConnection(), FakeConnection()
-    checkpointer = Checkpointer(writer, lambda: own, busy_timeout_ms=1, flush=flush)
+    checkpointer = Checkpointer(writer, lambda: own, turn, busy_timeout_ms=1, flush=flush)
     writer.commit(None, "main", sqlite_checkpoint.CHECKPOINT_AT_PAGES)
     with caplog.at_level(logging.ERROR):
         while len(own.modes) < 3:
@@ -95,18 +101,18 @@ def test_a_disk_that_does_not_flush_leaves_nothing_to_the_writer_and_ends_neithe
     assert "A checkpoint failed" in caplog.text
 
 
-def test_a_short_log_is_left_alone():
+def test_a_short_log_is_left_alone(turn):
     connection = FakeConnection()
-    checkpointer = Checkpointer(connection, lambda: connection, busy_timeout_ms=1)
+    checkpointer = Checkpointer(connection, lambda: connection, turn, busy_timeout_ms=1)
     connection.commit(None, "main", sqlite_checkpoint.CHECKPOINT_AT_PAGES - 1)
     checkpointer.after_commit()
     assert not checkpointer._wanted.is_set()
     checkpointer.stop()
 
 
-def test_the_writer_moves_the_rest_only_and_never_waits_for_the_whole(patient):
+def test_the_writer_moves_the_rest_only_and_never_waits_for_the_whole(patient, turn):
     writer, own = FakeConnection(), FakeConnection()
-    checkpointer = Checkpointer(writer, lambda: own, busy_timeout_ms=1)
+    checkpointer = Checkpointer(writer, lambda: own, turn, busy_timeout_ms=1)
     writer.commit(None, "main", 1_000_000)
     checkpointer.after_commit()
     assert own.ran.wait(WAIT_SECONDS)
@@ -119,11 +125,11 @@ def test_the_writer_moves_the_rest_only_and_never_waits_for_the_whole(patient):
     checkpointer.stop()
 
 
-def test_more_than_a_short_rest_is_not_left_to_the_writer(monkeypatch):
+def test_more_than_a_short_rest_is_not_left_to_the_writer(monkeypatch, turn):
     monkeypatch.setattr(sqlite_checkpoint, "IDLE_SECONDS", 0.01)
     monkeypatch.setattr(sqlite_checkpoint, "ERASE_AFTER_SECONDS", 0)
     writer, own = FakeConnection(), FakeConnection(rest=sqlite_checkpoint.REST_PAGES + 1)
-    checkpointer = Checkpointer(writer, lambda: own, busy_timeout_ms=1)
+    checkpointer = Checkpointer(writer, lambda: own, turn, busy_timeout_ms=1)
     checkpointer.after_commit(erases=True)
     while len(own.modes) < 3 * sqlite_checkpoint.MAX_ROUNDS:
         checkpointer.after_commit()
@@ -137,17 +143,17 @@ def test_more_than_a_short_rest_is_not_left_to_the_writer(monkeypatch):
 
 
 @pytest.mark.parametrize(("pages", "is_left"), [(201 * sqlite_checkpoint.REST_SHARE, True), (12_000, False)])
-def test_of_a_very_long_log_a_longer_rest_is_left_lest_it_grows_for_ever(pages, is_left, monkeypatch):
+def test_of_a_very_long_log_a_longer_rest_is_left_lest_it_grows_for_ever(pages, is_left, monkeypatch, turn):
     connection = FakeConnection()
     monkeypatch.setattr(connection, "wal_checkpoint", lambda *, mode: (pages, pages - 201))
-    checkpointer = Checkpointer(connection, FakeConnection, busy_timeout_ms=1)
+    checkpointer = Checkpointer(connection, FakeConnection, turn, busy_timeout_ms=1)
     assert checkpointer._catch_up(connection) is is_left
     checkpointer.stop()
 
 
-def test_a_log_that_grows_as_fast_as_it_is_moved_is_tried_a_bounded_number_of_times():
+def test_a_log_that_grows_as_fast_as_it_is_moved_is_tried_a_bounded_number_of_times(turn):
     connection, flushed = FakeConnection(rest=sqlite_checkpoint.REST_PAGES + 1), []
-    checkpointer = Checkpointer(connection, FakeConnection, busy_timeout_ms=1, flush=lambda: flushed.append(1))
+    checkpointer = Checkpointer(connection, FakeConnection, turn, busy_timeout_ms=1, flush=lambda: flushed.append(1))
     checkpointer._catch_up(connection)
     assert len(connection.modes) == len(flushed) == sqlite_checkpoint.MAX_ROUNDS
     checkpointer.stop()

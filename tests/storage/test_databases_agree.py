@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from strongroom.domain.access import Access
 from strongroom.domain.kms_key import KeyState
 from strongroom.domain.listing import SortBy, position_of
 from strongroom.domain.secret import Tag
@@ -106,9 +107,9 @@ class RandomCalls:
         secret, after = self._secret(), self._stages()
         return lambda tx: tx.put_stages(secret, tx.stages(secret), after)
 
-    def call_record_access(self):
+    def call_record_accesses(self):
         secret, version = self._secret(), self._version()
-        return lambda tx: tx.record_access(secret, version.version_id, NOW.date())
+        return lambda tx: tx.record_accesses([Access(secret.arn, version.version_id, NOW.date())])
 
     def call_delete_wrapped_keys(self):
         secret = self._secret()

@@ -11,7 +11,7 @@ import pytest
 
 from strongroom.domain.kms_key import KeyState
 from strongroom.storage import sqlite as sqlite_module
-from strongroom.storage.base import StorageError, WrappedKey, WriteElsewhereError
+from strongroom.storage.base import StorageError, WrappedKey
 from strongroom.storage.sql import Query, load
 from strongroom.storage.sqlite import MAX_BATCH, SqliteStorage
 from strongroom.storage.sqlite_watched import Watched
@@ -176,15 +176,6 @@ def test_every_connection_flushes_its_commits_and_erases_what_it_frees(sqlite_ur
     assert connection.pragma("secure_delete") == 1
     assert connection.pragma("foreign_keys") == 1
     connection.close()
-
-
-def test_a_process_that_only_reads_sends_writes_elsewhere(sqlite, sqlite_url):
-    sqlite.write(insert(0))
-    reader = SqliteStorage(sqlite_path(sqlite_url), writes=False)
-    assert reader.read(lambda tx: tx.list_jobs()) == []
-    with pytest.raises(WriteElsewhereError):
-        reader.write(insert(1))
-    reader.close()
 
 
 @pytest.mark.parametrize(("deleting", "left"), [(False, True), (True, False)], ids=["kept", "deleted"])

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from strongroom.domain.access import Access
 from strongroom.domain.kms_key import KeyState
 from strongroom.domain.listing import SortBy
 from strongroom.domain.replication import Replica, ReplicaStatus
@@ -187,7 +188,7 @@ def test_an_access_is_recorded_on_the_secret_and_that_version_only(storage):
     one, two = make_version(1), make_version(2)
     secret = insert_secret(storage, one, two)
     today = date(2030, 1, 2)
-    storage.write(lambda tx: tx.record_access(secret, one.version_id, today))
+    storage.write(lambda tx: tx.record_accesses([Access(secret.arn, one.version_id, today)]))
     assert find(storage, secret) == replace(secret, last_accessed_on=today)
     assert storage.read(lambda tx: tx.find_version(secret, one.version_id)) == replace(one, last_accessed_on=today)
     assert storage.read(lambda tx: tx.find_version(secret, two.version_id)) == two
@@ -369,7 +370,7 @@ CHANGES = {
     "delete_secret": lambda tx: tx.delete_secret(BARE),
     "insert_version": lambda tx: tx.insert_version(BARE, make_version()),
     "put_version": lambda tx: tx.put_version(BARE, make_version()),
-    "record_access": lambda tx: tx.record_access(BARE, "v", date(2030, 1, 1)),
+    "record_accesses": lambda tx: tx.record_accesses([Access(BARE.arn, "v", date(2030, 1, 1))]),
     "delete_wrapped_keys": lambda tx: tx.delete_wrapped_keys(BARE),
     "delete_versions": lambda tx: tx.delete_versions(BARE),
     "put_stages": lambda tx: tx.put_stages(BARE, {}, {"A": "v"}),

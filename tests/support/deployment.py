@@ -104,6 +104,10 @@ class Deployment:
         """Run every background job that is due now, and return how many ran."""
         return self.node.runner.run_due()
 
+    def settle(self) -> None:
+        """Wait until the dates of what was read are written down."""
+        self.node.service.dates.settle()
+
     def trail(self) -> list[dict[str, Any]]:
         """Return the audit records so far."""
         lines = (self.config.audit_dir / "trail-0.jsonl").read_bytes().splitlines()

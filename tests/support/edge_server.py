@@ -20,7 +20,7 @@ import uvloop
 
 from strongroom.wire import http_guard
 from strongroom.wire.edge import Edge, Probes
-from strongroom.wire.exchange import Answer, Elsewhere, HttpRequest, Pending
+from strongroom.wire.exchange import Answer, HttpRequest, Pending
 from strongroom.wire.http_guard import HttpRefused
 from strongroom.wire.http_server import HttpServer
 from support.entropy import SeededEntropy
@@ -59,11 +59,11 @@ def echo(request: HttpRequest) -> Answer | Pending:
 class Core:
     """Stands where the request core stands, and answers what a test wants."""
 
-    outcome: Callable[[HttpRequest], Answer | Pending | Elsewhere] = echo
+    outcome: Callable[[HttpRequest], Answer | Pending] = echo
     requests: list[HttpRequest] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
 
-    def begin(self, request: HttpRequest) -> Answer | Pending | Elsewhere:
+    def begin(self, request: HttpRequest) -> Answer | Pending:
         self.requests.append(request)
         self.threads.add(threading.current_thread().name)
         return self.outcome(request)

@@ -33,6 +33,8 @@ _COUNTERS: Final = {
     "unreadable_policies_total": "Calls denied because a stored policy cannot be read any more.",
     "tampered_ciphertexts_total": "Stored values that failed authentication when opened.",
     "refused_reads_of_deleted_secrets_total": "GetSecretValue calls refused because of a scheduled deletion.",
+    "access_dates_failed_total": "Times that dates of reads (LastAccessedDate) could not be written and were kept.",
+    "access_dates_lost_total": "Dates of reads that were given up: too many waited, or the process ended.",
     "audit_failures_total": "Requests refused because the audit trail could not be written.",
     "purged_secrets_total": "Secrets deleted for good.",
     "purged_versions_total": "Deprecated versions removed by the clean-up.",

@@ -69,7 +69,6 @@ __all__ = [
     "Transaction",
     "WantedVersion",
     "WrappedKey",
-    "WriteElsewhereError",
     "WriteRequiredError",
 ]
 
@@ -85,10 +84,6 @@ class StorageError(Exception):
 
 class WriteRequiredError(Exception):
     """A read turned out to change something."""
-
-
-class WriteElsewhereError(Exception):
-    """This process may only read; another one of the same server writes."""
 
 
 class Identities(Protocol):

@@ -6,6 +6,7 @@ Why it is safe:
 - Each call runs in a savepoint: one that fails is undone alone and never takes its neighbours' answers.
 - The journal entries of a batch are written, and made durable, before its COMMIT. If the journal refuses
   them the whole batch is rolled back.
+- Processes that write take turns (`sqlite_turn`), so that none waits for SQLite's own lock, which it would do asleep.
 - BEGIN IMMEDIATE: the writer never upgrades a read snapshot (that would fail with SQLITE_BUSY).
 - secure_delete overwrites freed pages; temp_store=MEMORY keeps what savepoints can undo out of files.
 - Checkpoints run on their own thread, off the commit path; after wrapped keys were deleted or replaced they
@@ -36,7 +37,6 @@ from strongroom.storage.base import (
     Journal,
     StorageError,
     Transaction,
-    WriteElsewhereError,
     WriteRequiredError,
 )
 from strongroom.storage.migrate import VERSION_TABLE, complete, pending
@@ -45,6 +45,7 @@ from strongroom.storage.sql import Query, load
 from strongroom.storage.sqlite_changes import ChangeNotes, ChangeRing
 from strongroom.storage.sqlite_checkpoint import Checkpointer
 from strongroom.storage.sqlite_mark import CommitMark
+from strongroom.storage.sqlite_turn import Turn
 from strongroom.storage.sqlite_watched import Watched
 from strongroom.storage.transaction import Execute, SqlTransaction
 
@@ -92,8 +93,8 @@ class SqliteStorage:
     pool_size = 1
     slice_size = 64
 
-    def __init__(self, path: Path, *, writes: bool = True) -> None:
-        """Open the file, and with `writes` bring its schema up to date and start the writer."""
+    def __init__(self, path: Path) -> None:
+        """Open the file, bring its schema up to date, and start the writer."""
         self._path = path
         self._metrics = Metrics()
         self._queries = load("sqlite")
@@ -104,21 +105,24 @@ class SqliteStorage:
         self._mark: CommitMark | None = None
         self._has_no_mark = False
         self._changes: ChangeRing | None = None
-        self._notes: ChangeNotes | None = None
         self._closing = threading.Lock()
         self._closed = False
-        self._writer: threading.Thread | None = None
-        if writes:
-            connection = _open(path)
-            _migrate(connection)
-            self._notes = ChangeNotes(path)
-            checkpointer = Checkpointer(
-                connection, lambda: _open(path), busy_timeout_ms=BUSY_TIMEOUT_MS, flush=self._notes.flush
-            )
-            self._writer = threading.Thread(
-                target=self._write_batches, args=(connection, checkpointer, self._notes), name="sqlite-writer"
-            )
-            self._writer.start()
+        self._waits_since: float | None = None
+        connection = _open(path)
+        _migrate(connection)
+        self._notes = ChangeNotes(path)
+        self._turn = _turn(path)
+        checkpointer = Checkpointer(
+            connection,
+            lambda: _open(path),
+            _turn(path),
+            busy_timeout_ms=BUSY_TIMEOUT_MS,
+            flush=self._notes.flush,
+        )
+        self._writer = threading.Thread(
+            target=self._write_batches, args=(connection, checkpointer, self._notes), name="sqlite-writer"
+        )
+        self._writer.start()
 
     def describe(self) -> str:
         return f"SQLite {apsw.sqlite_lib_version()} at {self._path}"
@@ -173,8 +177,6 @@ class SqliteStorage:
         return self.submit(work).result()
 
     def submit(self, work: Callable[[Transaction], T], foreseen: Foreseen | None = None) -> Future[T]:  # noqa: ARG002
-        if self._writer is None:
-            raise WriteElsewhereError
         future: Future[T] = Future()
         with self._closing:
             if self._closed:
@@ -187,8 +189,11 @@ class SqliteStorage:
             self._reader().cursor.execute("SELECT 1 FROM schema_version").fetchall()
         except apsw.Error as error:
             raise StorageError(f"{self.describe()}: {error}") from error
-        if self._writer is not None and not self._writer.is_alive():
+        if not self._writer.is_alive():
             raise StorageError("the writer thread has ended")
+        since = self._waits_since
+        if since is not None and time.monotonic() - since > BUSY_TIMEOUT_MS / 1_000:
+            raise StorageError(f"{self.describe()}: another process has been writing for {BUSY_TIMEOUT_MS / 1_000:g} s")
 
     def close(self) -> None:
         """Finish what was submitted, then stop."""
@@ -197,8 +202,7 @@ class SqliteStorage:
                 return
             self._closed = True
             self._calls.put(None)
-        if self._writer is not None:
-            self._writer.join()
+        self._writer.join()
         try:
             for reader in self._open_readers:
                 reader.connection.close()
@@ -208,8 +212,8 @@ class SqliteStorage:
             self._mark.release()
         if self._changes is not None:
             self._changes.close()
-        if self._notes is not None:
-            self._notes.close()
+        self._notes.close()
+        self._turn.close()
 
     def _reader(self) -> _Reader:
         reader: _Reader | None = getattr(self._readers, "reader", None)
@@ -231,9 +235,14 @@ class SqliteStorage:
         watched = Watched(_executor(connection.cursor()))
         batch: list[_Call] = []
         while (first := self._calls.get()) is not None:
-            self._await_others(len(batch) - 1)
-            batch, last = self._gather(first)
-            for call, result, error in self._commit(connection, watched, notes, batch):
+            if not self._turn.is_taken():  # else more come while this one waits for its turn
+                self._await_others(len(batch) - 1)
+            self._waits_since = time.monotonic()
+            with self._turn:
+                self._waits_since = None
+                batch, last = self._gather(first)
+                outcomes = self._commit(connection, watched, notes, batch)
+            for call, result, error in outcomes:
                 with contextlib.suppress(Exception):  # one caller gone must not silence the others
                     call.future.set_result(result) if error is None else call.future.set_exception(error)
             checkpointer.after_commit(erases=watched.erased())
@@ -310,6 +319,17 @@ def _executor(cursor: apsw.Cursor) -> Execute:
             raise StorageError(f"{type(error).__name__}: {error}") from error
 
     return execute
+
+
+def _turn(path: Path) -> Turn:
+    try:
+        return Turn(path)
+    except OSError as error:
+        raise OperatorError(
+            f"The database {path} cannot be written to.",
+            why=str(error),
+            next_step="check that this user may make files in its directory, and that it is on a local disk",
+        ) from error
 
 
 def _closed() -> StorageError:

@@ -2,9 +2,9 @@
 
 A passive checkpoint on a thread of its own does nearly all of the work. While calls keep coming it never
 meets the end of the log, so the log would grow for ever: the rest, a few pages, is moved by the writer itself
-between two batches, or by the thread when there are none. After that the log begins anew. More than a few pages are
-never left to the writer: when a long reader, such as a backup, ends, all that it kept in the log can be moved at once,
-and whoever does it is busy for seconds.
+between two batches, or by the thread when there are none, while no other process writes either. After that the log
+begins anew. More than a few pages are never left to the writer: when a long reader, such as a backup, ends, all that
+it kept in the log can be moved at once, and whoever does it is busy for seconds.
 
 A checkpoint that does not meet the end of the log does not wait for the disk (walCheckpoint in SQLite's wal.c), so
 the one that does would wait for all pages that others have moved. The thread flushes the database file after each of
@@ -26,6 +26,8 @@ from collections.abc import Callable, Generator
 from typing import Final
 
 import apsw
+
+from strongroom.storage.sqlite_turn import Turn
 
 CHECKPOINT_AT_PAGES: Final = 4_000
 """Length of the log, in pages of 4 KiB, from which a checkpoint runs."""
@@ -58,20 +60,24 @@ class Checkpointer:
         self,
         writer: apsw.Connection,
         connect: Callable[[], apsw.Connection],
+        turn: Turn,
         *,
         busy_timeout_ms: int,
         flush: Callable[[], None] = lambda: None,
     ) -> None:
-        """Watch the log of `writer`; `flush` returns when what was written to the database file is on disk."""
+        """Watch the log of `writer`; `flush` returns when what was written to the database file is on disk. The `turn`
+        is the checkpointer's own.
+        """
         self._writer = writer
         self._connect = connect
+        self._turn = turn
         self._busy_timeout_ms = busy_timeout_ms
         self._flush = flush
         self._pages = 0
         self._erasing = False
         self._erase_at = 0.0
         self._only_the_rest = False
-        self._turn = threading.Lock()
+        self._finishing = threading.Lock()
         self._wanted = threading.Event()
         self._finished = threading.Event()
         self._stopping = threading.Event()
@@ -116,9 +122,11 @@ class Checkpointer:
             self._finish(connection)
             if self._erasing:
                 self._wanted.set()
-        with _postponed_on_failure():
+        with _postponed_on_failure(), self._turn:
+            connection.set_busy_timeout(READERS_MS)  # other processes may be there, and read or write on
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         connection.close()
+        self._turn.close()
 
     def _gather_deletions(self) -> None:
         """Wait before the log is cut for deletions, unless it gets long meanwhile."""
@@ -141,16 +149,16 @@ class Checkpointer:
 
     def _finish(self, connection: apsw.Connection) -> None:
         """Move the rest, unless the other thread does or has done so."""
-        if not self._turn.acquire(blocking=False):
+        if not self._finishing.acquire(blocking=False):
             return
         try:
             if self._only_the_rest:
                 self._only_the_rest = False
-                with _postponed_on_failure():
+                with _postponed_on_failure(), self._turn:  # or another process would write on behind the end
                     self._move_rest(connection)
         finally:
             self._finished.set()
-            self._turn.release()
+            self._finishing.release()
 
     def _move_rest(self, connection: apsw.Connection) -> None:
         if not self._erasing or time.monotonic() < self._erase_at:

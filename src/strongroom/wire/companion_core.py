@@ -26,9 +26,9 @@ from strongroom.companions.call import KeysWantedError
 from strongroom.companions.door import CompanionService
 from strongroom.errors import AccessDeniedException, ExpiredIdentityToken, InvalidIdentityToken, ServiceError
 from strongroom.operations.base import Request, Response
-from strongroom.service import Service, WriteElsewhereError, internal_failure
+from strongroom.service import Service, internal_failure
 from strongroom.wire import constraints, faults
-from strongroom.wire.exchange import Answer, Elsewhere, HttpRequest, Outcome, Pending, waited
+from strongroom.wire.exchange import Answer, HttpRequest, Outcome, Pending, waited
 
 _TOKENS: Final = "web identity tokens"
 """Stands for a key id where failures with tokens are counted."""
@@ -148,8 +148,6 @@ class CompanionCore:
         """Go through the door, or wait for what it needs first."""
         try:
             outcome = self._door.begin(progress.known_operation, typed, caller, progress.origin)
-        except WriteElsewhereError:
-            return Elsewhere()
         except KeysWantedError as wanted:
             if progress.has_waited:
                 return self._refuse(progress, RuntimeError("keys that were fetched are not there"))

@@ -35,11 +35,10 @@ from strongroom.service import (
     Given,
     NotBroughtError,
     Service,
-    WriteElsewhereError,
     internal_failure,
 )
 from strongroom.wire import awsjson, constraints, faults, http_guard
-from strongroom.wire.exchange import Answer, Elsewhere, Headers, HttpRequest, Outcome, Pending, waited
+from strongroom.wire.exchange import Answer, Headers, HttpRequest, Outcome, Pending, waited
 from strongroom.wire.origins import Origins
 
 SERVICE_NAME: Final = "secretsmanager"
@@ -81,7 +80,7 @@ class RequestCore:
         self._companions = companions
         self._threads = threads
 
-    def respond(self, request: HttpRequest) -> Answer | Elsewhere:
+    def respond(self, request: HttpRequest) -> Answer:
         """Answer, waiting as long as it takes."""
         return waited(self._admit(request, self._perform_whole))
 
@@ -173,7 +172,7 @@ class RequestCore:
             raise RuntimeError("a database that reads cannot ask inline needs threads")
         return Pending(self._threads.submit(self._respond_again, progress), lambda future: future.result())
 
-    def _respond_again(self, progress: _Progress) -> Answer | Elsewhere:
+    def _respond_again(self, progress: _Progress) -> Answer:
         return waited(self._continue(progress, lambda: self._perform_whole(progress)))
 
     def _understand(self, progress: _Progress, key: Given | None) -> tuple[Request, Caller]:
@@ -196,8 +195,6 @@ class RequestCore:
         try:
             is_admitted, progress.is_admitted = progress.is_admitted, True
             outcome = self._service.begin(progress.known_operation, typed, caller, given, is_admitted=is_admitted)
-        except WriteElsewhereError:
-            return Elsewhere()
         except NotBroughtError:
             raise
         except Exception as error:  # noqa: BLE001

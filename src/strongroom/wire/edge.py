@@ -2,7 +2,6 @@
 
 Rules:
 - The core runs on the loop's own thread and answers at once where it can; what it waits for, it says.
-- A worker that must not write hands such requests, whole, to the one that may.
 - Probes have paths of their own and need no signature: /healthz, /readyz, /version, and /metrics when
   that is switched on, for anyone or for who sends its token. They are not on the audit trail.
 - Whatever goes wrong, the client is answered in AWS's form, and its connection is closed.
@@ -18,19 +17,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from strongroom import __version__, ids
-from strongroom.domain.access import Access
 from strongroom.entropy import Entropy
-from strongroom.errors import ServiceError, ServiceUnavailableException
+from strongroom.errors import ServiceError
 from strongroom.metrics import Metrics
 from strongroom.service import internal_failure
 from strongroom.wire import faults
 from strongroom.wire.core import CONTENT_TYPE, RequestCore
-from strongroom.wire.exchange import Answer, Headers, HttpRequest, Outcome, Pending
+from strongroom.wire.exchange import Answer, Headers, HttpRequest, Outcome
 
 CLOSE: Final = (b"Connection", b"close")
 """The header of an answer that is the last on its connection."""
@@ -39,27 +37,6 @@ READINESS: Final = "/readyz"
 METRICS: Final = "/metrics"
 
 logger = logging.getLogger(__name__)
-
-
-Told: TypeAlias = Callable[[Answer | ServiceUnavailableException], None]
-"""Whom to tell the answer, or that there is none: then whether the change was made is unknown, and the client's retry
-with the same token finds out."""
-
-
-class Forwarder(Protocol):
-    """Hands a request to the process that may write, and brings its answer."""
-
-    def forward(self, request: HttpRequest, told: Told) -> None:
-        """Have it answered, and tell the answer, or that there is none."""
-        ...
-
-    def record(self, accesses: Sequence[Access]) -> Future[None]:
-        """Have dates of reads written down, and say when that is done."""
-        ...
-
-    def unready(self) -> str | None:
-        """Return why there is nobody to hand a request to now, or None."""
-        ...
 
 
 class Client(Protocol):
@@ -122,13 +99,10 @@ class Edge:
         core: RequestCore,
         probes: Probes,
         entropy: Entropy,
-        *,
-        forwarder: Forwarder | None = None,
     ) -> None:
         self._core = core
         self._probes = probes
         self._entropy = entropy
-        self._forwarder = forwarder
         self._arrivals: _Arrivals | None = None
 
     def begin(self, request: HttpRequest, client: Client) -> Answer | None:
@@ -141,7 +115,7 @@ class Edge:
                     return None
                 if (told := self._probes.answer(path, request.headers)) is not None:
                     return told
-            return self._settle(self._core.begin(request), request, client)
+            return self._settle(self._core.begin(request), client)
         except Exception as error:  # noqa: BLE001 - a caller is owed an answer
             return self.refused(error)
 
@@ -155,15 +129,12 @@ class Edge:
         ]
         return Answer(told.status, headers, faults.body_of(told))
 
-    def _settle(self, outcome: Outcome, request: HttpRequest, client: Client) -> Answer | None:
+    def _settle(self, outcome: Outcome, client: Client) -> Answer | None:
         """Return the answer, or see to it that the client gets one."""
         if isinstance(outcome, Answer):
             return outcome
-        if isinstance(outcome, Pending):
-            finish = outcome.finish
-            self._wait(outcome.future, lambda future: self._settle(finish(future), request, client), client)
-        else:
-            self._forward(request, client)
+        finish = outcome.finish
+        self._wait(outcome.future, lambda future: self._settle(finish(future), client), client)
         return None
 
     def _wait(self, future: Future[Any], finish: _Finish, client: Client) -> None:
@@ -172,14 +143,6 @@ class Edge:
         if arrivals is None or arrivals.loop is not loop:
             arrivals = self._arrivals = _Arrivals(loop, self.refused)
         future.add_done_callback(partial(arrivals.add, finish, client))
-
-    def _forward(self, request: HttpRequest, client: Client) -> None:
-        if self._forwarder is None:
-            raise RuntimeError("a worker that may not write has nobody to forward to")
-        self._forwarder.forward(request, partial(self._tell, client))
-
-    def _tell(self, client: Client, outcome: Answer | ServiceUnavailableException) -> None:
-        client.respond(outcome if isinstance(outcome, Answer) else self.refused(outcome))
 
     def _deliver(self, answer: Awaitable[Answer | None], client: Client) -> None:
         task = asyncio.get_running_loop().create_task(self._bring(answer, client))

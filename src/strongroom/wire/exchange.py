@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
@@ -40,15 +39,10 @@ class Pending(msgspec.Struct, frozen=True):
     finish: Callable[[Future[Any]], Outcome]
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """This process may not write; the request must go, whole, to the one that does."""
+Outcome: TypeAlias = Answer | Pending
 
 
-Outcome: TypeAlias = Answer | Pending | Elsewhere
-
-
-def waited(outcome: Outcome) -> Answer | Elsewhere:
+def waited(outcome: Outcome) -> Answer:
     """Return what an outcome comes to, waiting as long as it takes."""
     while isinstance(outcome, Pending):
         outcome = outcome.finish(outcome.future)

@@ -15,9 +15,9 @@ from msgspec.structs import replace
 from strongroom.audit.trail import TrailError
 from strongroom.domain.timestamps import to_micros
 from strongroom.operations import OPERATIONS
-from strongroom.storage.base import StorageError, WriteElsewhereError
+from strongroom.storage.base import StorageError
 from strongroom.wire.core import RequestCore
-from strongroom.wire.exchange import Answer, Elsewhere, HttpRequest, Pending
+from strongroom.wire.exchange import Answer, HttpRequest, Pending
 from support.deployment import Deployment, config_for, deployed, token
 from support.signing import CONTENT_TYPE, Signer
 
@@ -285,13 +285,6 @@ def test_a_failed_change_leaves_nothing_behind(client: Client, monkeypatch: pyte
     monkeypatch.setitem(OPERATIONS, "CreateSecret", dataclasses.replace(real, handler=handler))
     assert client.send("CreateSecret", {"Name": "db"}).status == 500
     assert json.loads(client.send("ListSecrets").body) == {"SecretList": []}
-
-
-def test_a_worker_that_may_not_write_passes_the_request_on(client: Client, monkeypatch: pytest.MonkeyPatch):
-    break_operation(monkeypatch, "ListSecrets", WriteElsewhereError())
-    before = len(client.deployment.trail())
-    assert isinstance(client.core.respond(client.request("ListSecrets")), Elsewhere)
-    assert len(client.deployment.trail()) == before
 
 
 # The trail

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from strongroom import __version__
-from strongroom.errors import RequestEntityTooLargeException, ResourceNotFoundException, ServiceUnavailableException
+from strongroom.errors import RequestEntityTooLargeException, ResourceNotFoundException
 from strongroom.metrics import Metrics
 from strongroom.wire.edge import Edge, Probes
-from strongroom.wire.exchange import Answer, Elsewhere, HttpRequest, Pending
+from strongroom.wire.exchange import Answer, HttpRequest, Pending
 from support.edge_server import Core
 from support.entropy import SeededEntropy
 
@@ -270,41 +270,6 @@ def test_a_failure_after_a_wait_is_an_internal_error(caplog: Any):
     core = Core(lambda _: Pending(future, failing(ValueError("hunter2"))))
     assert exchange(make_edge(core), read()).status == 500
     assert "hunter2" in caplog.text
-
-
-class Forwarder:
-    def __init__(self) -> None:
-        self.requests: list[HttpRequest] = []
-
-    def forward(self, request: HttpRequest, told: Callable[[Answer | ServiceUnavailableException], None]) -> None:
-        self.requests.append(request)
-        if request.body == b"gone":
-            told(ServiceUnavailableException("The writer is gone."))
-        else:
-            told(Answer(200, [], b"from elsewhere"))
-
-
-def test_a_request_that_must_be_answered_elsewhere_is_forwarded_whole():
-    forwarder, core = Forwarder(), Core(lambda _: Elsewhere())
-    assert exchange(make_edge(core, forwarder=forwarder), read(b"a")).body == b"from elsewhere"
-    assert forwarder.requests == core.requests
-
-
-def test_after_a_wait_too_a_request_is_forwarded():
-    future = Future[None]()
-    future.set_result(None)
-    core = Core(lambda _: Pending(future, lambda _: Elsewhere()))
-    assert exchange(make_edge(core, forwarder=Forwarder()), read()).body == b"from elsewhere"
-
-
-def test_a_writer_that_is_gone_is_service_unavailable():
-    refused = exchange(make_edge(Core(lambda _: Elsewhere()), forwarder=Forwarder()), read(b"gone"))
-    assert refused.fault == (503, "ServiceUnavailableException")
-
-
-def test_a_worker_without_a_writer_to_forward_to_is_an_internal_error(caplog: Any):
-    assert exchange(make_edge(Core(lambda _: Elsewhere())), read()).fault == (500, "InternalServiceError")
-    assert "nobody to forward to" in caplog.text
 
 
 # Probes
