@@ -7,7 +7,7 @@
   when the function raises; if the journal refuses them nothing is committed. An attempt that is run
   again leaves no entries.
 - A verb that changes something raises `WriteRequiredError` inside `read`: the caller repeats the call as
-  a write. This is how the first read of a day records its date.
+  a write. This is how a refused read postpones a purge.
 
 This module names no database and imports none.
 """
