@@ -11,10 +11,12 @@ import pytest
 
 from strongroom.domain.kms_key import KeyState
 from strongroom.storage import sqlite as sqlite_module
+from strongroom.storage import sqlite_writer
 from strongroom.storage.base import StorageError, WrappedKey
 from strongroom.storage.sql import Query, load
-from strongroom.storage.sqlite import MAX_BATCH, SqliteStorage
+from strongroom.storage.sqlite import SqliteStorage
 from strongroom.storage.sqlite_watched import Watched
+from strongroom.storage.sqlite_writer import MAX_BATCH
 from support.factories import make_secret
 from support.storages import (
     JournalRefused,
@@ -75,7 +77,7 @@ def test_calls_that_wait_together_share_one_journal_batch_and_one_commit(sqlite,
 
 
 def test_a_commit_waits_a_moment_for_as_many_calls_as_the_last_one_had(sqlite, journal, monkeypatch):
-    monkeypatch.setattr(sqlite_module, "GATHER_SECONDS", WAIT_SECONDS)
+    monkeypatch.setattr(sqlite_writer, "GATHER_SECONDS", WAIT_SECONDS)
     gate = Gate(sqlite)
     pair = [sqlite.submit(insert(number)) for number in range(2)]
     gate.open()

@@ -1,4 +1,4 @@
-"""SQLite, embedded: reads on the caller's own connection, writes through one thread with group commit.
+"""SQLite, embedded: reads on the caller's own connection, writes through one thread (`sqlite_writer`) with group commit.
 
 Why it is safe:
 - synchronous=FULL in WAL mode: COMMIT returns when the change is on disk, and only then are the callers
@@ -15,16 +15,15 @@ Why it is safe:
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import apsw
 
@@ -47,18 +46,10 @@ from strongroom.storage.sqlite_checkpoint import Checkpointer
 from strongroom.storage.sqlite_mark import CommitMark
 from strongroom.storage.sqlite_turn import Turn
 from strongroom.storage.sqlite_watched import Watched
+from strongroom.storage.sqlite_writer import Commits, SqliteWriter
 from strongroom.storage.transaction import Execute, SqlTransaction
 
 T = TypeVar("T")
-
-MAX_BATCH: Final = 256
-"""Calls that may share one COMMIT."""
-
-GATHER_SECONDS: Final = 0.002
-"""How long a commit waits for as many calls as the last one had. Callers that were just answered ask again one after
-the other; without this the first of them has a commit, and its waiting for the disk, to itself."""
-
-GATHER_STEP_SECONDS: Final = 0.0005
 
 CACHE_KIB: Final = 16_384
 """Most that a connection keeps of the file in memory. SQLite's own 2 MiB hold no page of a large listing twice."""
@@ -68,12 +59,6 @@ BUSY_TIMEOUT_MS: Final = 10_000
 
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    work: Callable[[Transaction], Any]
-    future: Future[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +86,13 @@ class SqliteStorage:
         self._readers = threading.local()
         self._open_readers: list[_Reader] = []
         self._journal: Journal | None = None
-        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._mark: CommitMark | None = None
         self._has_no_mark = False
         self._changes: ChangeRing | None = None
-        self._closing = threading.Lock()
         self._closed = False
-        self._waits_since: float | None = None
         connection = _open(path)
         _migrate(connection)
         self._notes = ChangeNotes(path)
-        self._turn = _turn(path)
         checkpointer = Checkpointer(
             connection,
             lambda: _open(path),
@@ -119,10 +100,14 @@ class SqliteStorage:
             busy_timeout_ms=BUSY_TIMEOUT_MS,
             flush=self._notes.flush,
         )
-        self._writer = threading.Thread(
-            target=self._write_batches, args=(connection, checkpointer, self._notes), name="sqlite-writer"
+        commits = Commits(
+            queries=self._queries,
+            watched=Watched(_executor(connection.cursor())),
+            notes=self._notes,
+            record=lambda entries: self._record(entries, durable=True),
+            committed=self._count_commit,
         )
-        self._writer.start()
+        self._writer = SqliteWriter(connection, _turn(path), checkpointer, commits)
 
     def describe(self) -> str:
         return f"SQLite {apsw.sqlite_lib_version()} at {self._path}"
@@ -174,35 +159,31 @@ class SqliteStorage:
         return work(SqlTransaction(self._reader().execute, self._queries, writable=False))
 
     def write(self, work: Callable[[Transaction], T]) -> T:
-        return self.submit(work).result()
+        return self._writer.submit(work, None).result()
 
     def submit(self, work: Callable[[Transaction], T], foreseen: Foreseen | None = None) -> Future[T]:  # noqa: ARG002
-        future: Future[T] = Future()
-        with self._closing:
-            if self._closed:
-                raise _closed()
-            self._calls.put(_Call(work, future))
-        return future
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        return self._writer.submit(work, loop)
 
     def check(self) -> None:
         try:
             self._reader().cursor.execute("SELECT 1 FROM schema_version").fetchall()
         except apsw.Error as error:
             raise StorageError(f"{self.describe()}: {error}") from error
-        if not self._writer.is_alive():
+        if self._writer.has_ended:
             raise StorageError("the writer thread has ended")
-        since = self._waits_since
-        if since is not None and time.monotonic() - since > BUSY_TIMEOUT_MS / 1_000:
+        if self._writer.waits_longer_than(BUSY_TIMEOUT_MS / 1_000):
             raise StorageError(f"{self.describe()}: another process has been writing for {BUSY_TIMEOUT_MS / 1_000:g} s")
 
     def close(self) -> None:
         """Finish what was submitted, then stop."""
-        with self._closing:
-            if self._closed:
-                return
-            self._closed = True
-            self._calls.put(None)
-        self._writer.join()
+        if self._closed:
+            return
+        self._closed = True
+        self._writer.close()
         try:
             for reader in self._open_readers:
                 reader.connection.close()
@@ -213,7 +194,6 @@ class SqliteStorage:
         if self._changes is not None:
             self._changes.close()
         self._notes.close()
-        self._turn.close()
 
     def _reader(self) -> _Reader:
         reader: _Reader | None = getattr(self._readers, "reader", None)
@@ -231,84 +211,9 @@ class SqliteStorage:
                 raise StorageError("no journal is attached")
             self._journal(entries, durable)
 
-    def _write_batches(self, connection: apsw.Connection, checkpointer: Checkpointer, notes: ChangeNotes) -> None:
-        watched = Watched(_executor(connection.cursor()))
-        batch: list[_Call] = []
-        while (first := self._calls.get()) is not None:
-            if not self._turn.is_taken():  # else more come while this one waits for its turn
-                self._await_others(len(batch) - 1)
-            self._waits_since = time.monotonic()
-            with self._turn:
-                self._waits_since = None
-                batch, last = self._gather(first)
-                outcomes = self._commit(connection, watched, notes, batch)
-            for call, result, error in outcomes:
-                with contextlib.suppress(Exception):  # one caller gone must not silence the others
-                    call.future.set_result(result) if error is None else call.future.set_exception(error)
-            checkpointer.after_commit(erases=watched.erased())
-            if last:
-                break
-        connection.close()
-        checkpointer.stop()
-
-    def _await_others(self, others: int) -> None:
-        """Wait until so many calls wait, for a moment at most."""
-        deadline = time.monotonic() + GATHER_SECONDS
-        while self._calls.qsize() < others and time.monotonic() < deadline:
-            time.sleep(GATHER_STEP_SECONDS)
-
-    def _gather(self, first: _Call) -> tuple[list[_Call], bool]:
-        """Return `first` and the calls that wait behind it, and whether the end was among them."""
-        batch = [first]
-        while len(batch) < MAX_BATCH:
-            try:
-                call = self._calls.get_nowait()
-            except queue.Empty:
-                break
-            if call is None:
-                return batch, True
-            batch.append(call)
-        return batch, False
-
-    def _commit(
-        self, connection: apsw.Connection, watched: Watched, notes: ChangeNotes, batch: list[_Call]
-    ) -> list[tuple[_Call, Any, BaseException | None]]:
-        outcomes: list[tuple[_Call, Any, BaseException | None]] = []
-        entries: list[bytes] = []
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            watched.forget()
-            for call in batch:
-                tx = SqlTransaction(watched.execute, self._queries, writable=True)
-                outcomes.append((call, *_in_savepoint(connection, call.work, tx, watched)))
-                entries += tx.entries
-            self._record(entries, durable=True)
-            notes.write(watched.reach.taken())
-            connection.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - whatever it was, nobody's change is on disk
-            with contextlib.suppress(apsw.Error):  # SQLite may have undone it by itself
-                connection.execute("ROLLBACK")
-            failure = StorageError(f"{type(error).__name__}: {error}")
-            failure.__cause__ = error
-            return [(call, None, failure) for call in batch]
+    def _count_commit(self, calls: int) -> None:
         self._metrics.increment("commits_total")
-        self._metrics.increment("committed_calls_total", by=sum(error is None for _, _, error in outcomes))
-        return outcomes
-
-
-def _in_savepoint(
-    connection: apsw.Connection, work: Callable[[Transaction], Any], tx: SqlTransaction, watched: Watched
-) -> tuple[Any, BaseException | None]:
-    connection.execute("SAVEPOINT call")
-    try:
-        result = work(tx)
-    except Exception as error:  # noqa: BLE001 - it is the caller's, and goes to the caller
-        connection.execute("ROLLBACK TO call")
-        connection.execute("RELEASE call")
-        watched.forget()
-        return None, error
-    connection.execute("RELEASE call")
-    return result, None
+        self._metrics.increment("committed_calls_total", by=calls)
 
 
 def _executor(cursor: apsw.Cursor) -> Execute:

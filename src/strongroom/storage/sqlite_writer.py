@@ -1,0 +1,251 @@
+"""The thread of a process through which all of its changes to an SQLite database go, many in one commit.
+
+Calls that wait together share one commit, hence one flush of the log and one of the journal. Who submits on a running
+event loop has its call worked out there, while the thread waits: the interpreter lets one thread run Python at a time,
+and a statement lets go of it. Beside a busy loop the thread would wait for its turn again after each statement, some
+twenty times a call. So the thread does what waits for other processes and for the disk, and the loop the rest, a
+millisecond at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import apsw
+
+from strongroom.storage.base import StorageError, Transaction
+from strongroom.storage.sql import Queries
+from strongroom.storage.sqlite_changes import ChangeNotes
+from strongroom.storage.sqlite_checkpoint import Checkpointer
+from strongroom.storage.sqlite_turn import Turn
+from strongroom.storage.sqlite_watched import Watched
+from strongroom.storage.transaction import SqlTransaction
+
+T = TypeVar("T")
+
+MAX_BATCH: Final = 256
+"""Calls that may share one COMMIT."""
+
+GATHER_SECONDS: Final = 0.002
+"""How long a commit waits for as many calls as the last one had. Callers that were just answered ask again one after
+the other; without this the first of them has a commit, and its waiting for the disk, to itself."""
+
+GATHER_STEP_SECONDS: Final = 0.0005
+
+SLICE_SECONDS: Final = 0.001
+"""How long a loop works out calls before it looks after its clients again."""
+
+WATCH_LOOP_SECONDS: Final = 0.1
+"""How soon it is noticed that a loop has stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    work: Callable[[Transaction], Any]
+    future: Future[Any]
+    loop: asyncio.AbstractEventLoop | None
+
+
+@dataclass(frozen=True, slots=True)
+class Commits:
+    """What a commit is made with, beside its connection."""
+
+    queries: Queries
+    watched: Watched
+    notes: ChangeNotes
+    record: Callable[[Sequence[bytes]], None]
+    """Puts journal entries on disk."""
+    committed: Callable[[int], None]
+    """Told after each commit of how many calls."""
+
+
+class SqliteWriter:
+    """Makes changes. `submit` and `close` are for any thread."""
+
+    def __init__(self, connection: apsw.Connection, turn: Turn, checkpointer: Checkpointer, commits: Commits) -> None:
+        self._connection = connection
+        self._turn = turn
+        self._checkpointer = checkpointer
+        self._commits = commits
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
+        self._waits_since: float | None = None
+        self._thread = threading.Thread(target=self._run, name="sqlite-writer")
+        self._thread.start()
+
+    def submit(self, work: Callable[[Transaction], T], loop: asyncio.AbstractEventLoop | None) -> Future[T]:
+        """Have a change made; on `loop` if there is one, which must not wait for it.
+
+        Raises:
+            StorageError: it is closed.
+        """
+        future: Future[T] = Future()
+        with self._closing:
+            if self._closed:
+                raise StorageError("the storage is closed")
+            self._calls.put(_Call(work, future, loop))
+        return future
+
+    @property
+    def has_ended(self) -> bool:
+        return not self._thread.is_alive()
+
+    def waits_longer_than(self, seconds: float) -> bool:
+        """Tell whether other processes have kept this one from writing for so long."""
+        since = self._waits_since
+        return since is not None and time.monotonic() - since > seconds
+
+    def close(self) -> None:
+        """Finish what was submitted, and stop."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            self._calls.put(None)
+        self._thread.join()
+        self._turn.close()
+
+    def _run(self) -> None:
+        batch: list[_Call] = []
+        while (first := self._calls.get()) is not None:
+            if not self._turn.is_taken():  # else more come while this one waits for its turn
+                self._await_others(len(batch) - 1)
+            self._waits_since = time.monotonic()
+            with self._turn:
+                self._waits_since = None
+                batch, last = self._gather(first)
+                outcomes = self._commit(batch)
+            for call, result, error in outcomes:
+                with contextlib.suppress(Exception):  # one caller gone must not silence the others
+                    call.future.set_result(result) if error is None else call.future.set_exception(error)
+            self._checkpointer.after_commit(erases=self._commits.watched.erased())
+            if last:
+                break
+        self._connection.close()
+        self._checkpointer.stop()
+
+    def _await_others(self, others: int) -> None:
+        """Wait until so many calls wait, for a moment at most."""
+        deadline = time.monotonic() + GATHER_SECONDS
+        while self._calls.qsize() < others and time.monotonic() < deadline:
+            time.sleep(GATHER_STEP_SECONDS)
+
+    def _gather(self, first: _Call) -> tuple[list[_Call], bool]:
+        """Return `first` and the calls that wait behind it, and whether the end was among them."""
+        batch = [first]
+        while len(batch) < MAX_BATCH:
+            try:
+                call = self._calls.get_nowait()
+            except queue.Empty:
+                break
+            if call is None:
+                return batch, True
+            batch.append(call)
+        return batch, False
+
+    def _commit(self, batch: list[_Call]) -> list[tuple[_Call, Any, BaseException | None]]:
+        connection, commits = self._connection, self._commits
+        work = _Batch(connection, commits)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            commits.watched.forget()
+            for loop, calls in _by_loop(batch).items():
+                if loop is None:
+                    work.perform_all(calls)
+                else:
+                    _Share(loop, calls, work.perform).wait()
+            commits.record(work.entries)
+            commits.notes.write(commits.watched.reach.taken())
+            connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - whatever it was, nobody's change is on disk
+            with contextlib.suppress(apsw.Error):  # SQLite may have undone it by itself
+                connection.execute("ROLLBACK")
+            failure = StorageError(f"{type(error).__name__}: {error}")
+            failure.__cause__ = error
+            return [(call, None, failure) for call in batch]
+        commits.committed(sum(error is None for _, _, error in work.outcomes))
+        return work.outcomes
+
+
+def _by_loop(batch: Iterable[_Call]) -> dict[asyncio.AbstractEventLoop | None, list[_Call]]:
+    shares: dict[asyncio.AbstractEventLoop | None, list[_Call]] = {}
+    for call in batch:
+        shares.setdefault(call.loop, []).append(call)
+    return shares
+
+
+class _Batch:
+    """The calls of one commit as far as they have been performed. One thread at a time."""
+
+    def __init__(self, connection: apsw.Connection, commits: Commits) -> None:
+        self.outcomes: list[tuple[_Call, Any, BaseException | None]] = []
+        self.entries: list[bytes] = []
+        self._execute = connection.execute
+        self._commits = commits
+
+    def perform_all(self, calls: Iterable[_Call]) -> None:
+        for call in calls:
+            self.perform(call)
+
+    def perform(self, call: _Call) -> None:
+        """Perform a call in a savepoint: one that fails is undone alone. Raises what keeps the batch from going on."""
+        commits = self._commits
+        tx = SqlTransaction(commits.watched.execute, commits.queries, writable=True)
+        self._execute("SAVEPOINT call")
+        try:
+            outcome: tuple[_Call, Any, BaseException | None] = call, call.work(tx), None
+        except Exception as error:  # noqa: BLE001 - it is the caller's, and goes to the caller
+            self._execute("ROLLBACK TO call")
+            commits.watched.forget()
+            outcome = call, None, error
+        self._execute("RELEASE call")
+        self.outcomes.append(outcome)
+        self.entries += tx.entries
+
+
+class _Share:
+    """The calls of a batch that are worked out on a loop."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, calls: Iterable[_Call], perform: Callable[[_Call], None]
+    ) -> None:
+        self._loop = loop
+        self._calls = deque(calls)
+        self._perform = perform
+        self._error: BaseException | None = None
+        self._done = threading.Event()
+
+    def wait(self) -> None:
+        """Have them performed, and wait for it. Raises what kept one from being performed."""
+        with contextlib.suppress(RuntimeError):  # it is closed
+            self._loop.call_soon_threadsafe(self._slice)
+            while not self._done.wait(WATCH_LOOP_SECONDS):
+                if not self._loop.is_running():
+                    break
+        while self._calls:  # of a loop that has stopped: nobody but this thread takes any more
+            self._perform(self._calls.popleft())
+        if self._error is not None:
+            raise self._error
+
+    def _slice(self) -> None:
+        until = time.perf_counter() + SLICE_SECONDS
+        try:
+            while self._calls:
+                self._perform(self._calls.popleft())
+                if self._calls and time.perf_counter() >= until:
+                    self._loop.call_soon(self._slice)
+                    return
+        except BaseException as error:  # noqa: BLE001 - it is the batch's
+            self._error = error
+            self._calls.clear()
+        self._done.set()
