@@ -268,6 +268,7 @@ def test_reads_that_wait_together_are_brought_together(on_postgresql, monkeypatc
         return bring(self, session, asked)
 
     monkeypatch.setattr(PostgresqlBringer, "_bring", counted)
+    on_postgresql.deployment.node.service.recall._answers.clear()
     core = on_postgresql.deployment.node.edge._core
     with on_postgresql.deployment.node.storage._pool.connection() as one:
         outcomes = [core.begin(on_postgresql.request(f"app/{number}")) for number in range(20)]

@@ -1,4 +1,4 @@
-"""SQLite, embedded: reads on the caller's own connection, writes with group commit through one thread (`sqlite_writer`).
+"""SQLite, embedded: reads on the caller's own connection, writes with group commit by one thread (`sqlite_writer`).
 
 Why it is safe:
 - synchronous=FULL in WAL mode: COMMIT returns when the change is on disk, and only then are the callers
