@@ -12,6 +12,7 @@ import psycopg_pool.base
 import pytest
 from hypothesis import settings
 
+from strongroom import access_dates
 from strongroom.storage.transaction import SqlTransaction
 from support.deployment import Deployment, config_for, deployed
 from support.node import JavaScriptClient
@@ -90,6 +91,12 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def javascript_client() -> JavaScriptClient:
     """The AWS SDK for JavaScript under the tests' own node; fails, never skips, where it is not installed."""
     return JavaScriptClient.find()
+
+
+@pytest.fixture(autouse=True)
+def _dates_of_reads_are_written_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no commit of dates come in between while a test counts statements, commits or what is recalled."""
+    monkeypatch.setattr(access_dates, "DELAY_SECONDS", 3_600)
 
 
 @pytest.fixture(autouse=True)

@@ -59,12 +59,6 @@ def counted(metrics, name):
     )
 
 
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch):
-    """Nothing is written for its time alone, unless a test says so."""
-    monkeypatch.setattr(access_dates, "DELAY_SECONDS", 3_600)
-
-
 def test_nothing_read_is_nothing_to_wait_for_and_nothing_to_write(dates, database):
     dates.note([])
     assert dates.unsettled() is None
