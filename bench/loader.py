@@ -2,7 +2,7 @@
 
 A million secrets by API would take the better part of an hour on every server; this way it is minutes. What
 differs from calls: nothing is on the trail, and every secret counts as read today, as it would after a
-warm-up (the first read of a day records its date, which is a write).
+warm-up (the first read of a day has its date written down).
 
 The work is done once, on SQLite; every deployment that is to hold the same gets a copy.
 """

@@ -211,7 +211,7 @@ def _creates(run: int) -> Iterator[Call]:
 def _mixed(run: int) -> Iterator[Call]:
     """Yield writes, and between two of them nineteen reads of secrets that are written as well.
 
-    They are few, so that the warm-up reads each: the first read of a version on a day is a write.
+    They are few, so that the warm-up reads each: the date of a version's first read on a day is written down.
     """
     generator = random.Random(run)
     for number in itertools.count():

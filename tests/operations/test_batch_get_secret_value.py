@@ -256,7 +256,7 @@ def records_of(deployment, **members: Any) -> list[dict[str, Any]]:
 
 def test_every_secret_has_a_record_of_its_own_and_the_batch_one_more(deployment):
     deployment.create("app/db", "never-on-the-trail")
-    for _ in range(2):  # the first read of the day writes, the second does not
+    for _ in range(2):  # the first read of the day has its date written down, the second has not
         records = records_of(deployment, SecretIdList=["app/db", "absent"])
         assert [record["eventName"] for record in records] == [
             "GetSecretValue",

@@ -370,7 +370,11 @@ class Storage(Protocol):
 
     def write(self, work: Callable[[Transaction], T]) -> T: ...
     def submit(self, work: Callable[[Transaction], T], foreseen: Foreseen | None = None) -> Future[T]:
-        """Do as `write`, and return at once. What is `foreseen` may be read together with what other calls need."""
+        """Do as `write`, and return at once. What is `foreseen` may be read together with what other calls need.
+
+        A work that is submitted on a running event loop may be run on it, so it must not wait for anything but the
+        transaction; nor may that loop's thread wait for the future.
+        """
         ...
 
     def attach_journal(self, journal: Journal, metrics: Metrics | None = None) -> None:
