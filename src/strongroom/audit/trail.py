@@ -227,6 +227,8 @@ class Trail:
             sync = self._running if self._running is not None and self._running.covers >= size else self._next
             while not sync.ended and (sync is not self._next or self._running is not None):
                 self._turn.wait()
+            if size <= self._synced:  # by one that began after all, though it had not said so yet
+                return
             leads = not sync.ended
             if leads:
                 self._running, self._next = sync, _Sync()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -50,8 +51,16 @@ def append_together(trail, path, disk):
         others = [threads.submit(trail.append, [record(number)], durable=True) for number in range(1, CALLERS + 1)]
         while path.read_bytes().count(b"\n") <= CALLERS:
             assert not any(other.done() for other in others), "its record is not on disk yet"
+        wait_until_all_wait(trail)
         disk.go_on.set()
         return first.exception(WAIT_SECONDS), [other.exception(WAIT_SECONDS) for other in others]
+
+
+def wait_until_all_wait(trail, callers=CALLERS):
+    until = time.monotonic() + WAIT_SECONDS
+    while len(trail._turn._waiters) < callers:
+        assert time.monotonic() < until
+        time.sleep(0.001)
 
 
 def test_callers_that_wait_together_share_one_sync(path, monkeypatch):
@@ -63,6 +72,29 @@ def test_callers_that_wait_together_share_one_sync(path, monkeypatch):
     assert metrics.value("trail_syncs_total") == 2
     trail.close()
     assert disk.syncs == 2, "nothing was left"
+
+
+def test_a_caller_whose_record_was_there_when_the_sync_began_waits_for_no_other(path, monkeypatch):
+    trail = Trail(path, KEY, TERM)
+    disk, lead = Disk(monkeypatch), Trail._lead
+    disk.go_on.set()
+    about_to_begin, go_on = threading.Event(), threading.Event()
+
+    def lead_later(self, sync):
+        about_to_begin.set()
+        assert go_on.wait(WAIT_SECONDS)
+        lead(self, sync)
+
+    monkeypatch.setattr(Trail, "_lead", lead_later)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(trail.append, [record(0)], durable=True)
+        assert about_to_begin.wait(WAIT_SECONDS)
+        second = threads.submit(trail.append, [record(1)], durable=True)
+        wait_until_all_wait(trail, 1)
+        go_on.set()
+        assert (first.result(WAIT_SECONDS), second.result(WAIT_SECONDS)) == (None, None)
+    assert disk.syncs == 1
+    trail.close()
 
 
 def test_a_failed_sync_refuses_everyone_it_covered_and_no_one_else(path, monkeypatch):
