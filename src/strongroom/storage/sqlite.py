@@ -76,7 +76,7 @@ class SqliteStorage:
     reads_inline = True
     bringer = None
     pool_size = 1
-    slice_size = 64
+    slice_size = 16  # a caller waits for the commit of all of them: a millisecond for each, and its flushes
 
     def __init__(self, path: Path) -> None:
         """Open the file, bring its schema up to date, and start the writer."""
