@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import os
 import signal
 import socket
@@ -44,7 +45,7 @@ class Server:
         return self.data_dir.with_suffix(".log")
 
     def start(self) -> Server:
-        """Start and return when it is ready."""
+        """Start and return when it says that it answers, which it does once all workers are ready, and does."""
         self.port = self.port or _free_port()
         command = [
             *STRONGROOM,
@@ -56,6 +57,7 @@ class Server:
             *self.arguments,
         ]
         with self.log.open("ab") as log:
+            begin = log.tell()
             self.process = subprocess.Popen(
                 command, stderr=log, stdout=log, stdin=subprocess.DEVNULL, env=clean_environment(**self.environment)
             )
@@ -63,11 +65,10 @@ class Server:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 break
-            try:
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
+            if b"answers at" in self.log.read_bytes()[begin:]:
+                with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
                     return self
-            except OSError:
-                time.sleep(0.02)
+            time.sleep(0.02)
         raise AssertionError(f"the server did not become ready:\n{self.log.read_text()[-4000:]}")
 
     def kill(self) -> None:
