@@ -17,7 +17,6 @@ from strongroom.storage.sql import Query, load
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.storage.sqlite_watched import Watched
 from strongroom.storage.sqlite_writer import MAX_BATCH
-from support.factories import make_secret
 from support.storages import (
     JournalRefused,
     RecordingJournal,
@@ -27,6 +26,8 @@ from support.storages import (
     run_sql,
     sqlite_path,
 )
+from support.storages import insert_numbered as insert
+from support.storages import names_in_database as names
 
 WAITING = 50
 WAIT_SECONDS = 30
@@ -52,19 +53,6 @@ class Gate:
     def open(self):
         self._opened.set()
         self._call.result(WAIT_SECONDS)
-
-
-def insert(number):
-    def work(tx):
-        tx.insert_secret(make_secret(name=f"n{number:03d}"))
-        tx.journal(b"%d" % number)
-        return number
-
-    return work
-
-
-def names(sqlite_url):
-    return {name for (name,) in run_sql(sqlite_url, "SELECT name FROM secrets")}
 
 
 def test_calls_that_wait_together_share_one_journal_batch_and_one_commit(sqlite, journal, sqlite_url):

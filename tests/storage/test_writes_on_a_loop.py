@@ -12,8 +12,8 @@ import pytest
 
 from strongroom.storage import sqlite_writer
 from strongroom.storage.base import StorageError
-from support.factories import make_secret
-from support.storages import run_sql
+from support.storages import insert_numbered
+from support.storages import names_in_database as names
 
 WAIT_SECONDS = 30
 
@@ -22,15 +22,9 @@ def insert(number, threads=None):
     def work(tx):
         if threads is not None:
             threads.append(threading.current_thread())
-        tx.insert_secret(make_secret(name=f"n{number:03d}"))
-        tx.journal(b"%d" % number)
-        return number
+        return insert_numbered(number)(tx)
 
     return work
-
-
-def names(sqlite_url):
-    return {name for (name,) in run_sql(sqlite_url, "SELECT name FROM secrets")}
 
 
 async def results(futures):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -158,3 +158,19 @@ def insert_secret(storage: Storage, *versions: Version, **changes: Any) -> Secre
 
     storage.write(insert)
     return secret
+
+
+def insert_numbered(number: int) -> Callable[[Transaction], int]:
+    """Return a work that inserts a secret named after a number, journals the number, and returns it."""
+
+    def work(tx: Transaction) -> int:
+        tx.insert_secret(make_secret(name=f"n{number:03d}"))
+        tx.journal(b"%d" % number)
+        return number
+
+    return work
+
+
+def names_in_database(database_url: str) -> set[str]:
+    """Return the names of all secrets, read behind the server's back."""
+    return {name for (name,) in run_sql(database_url, "SELECT name FROM secrets")}
