@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from strongroom.authn.canonical_request import (
+    SignedHeaders,
     canonical_query,
     canonical_request,
     canonical_uri,
@@ -93,7 +94,7 @@ def request(
         canonical_query(query),
         joined_headers(headers)
         | {name.encode(): b"" for name in signed.split(";") if name.encode() not in dict(headers)},
-        tuple(name.encode() for name in signed.split(";")),
+        SignedHeaders([name.encode() for name in signed.split(";")]),
         payload_hash or hashlib.sha256(body).hexdigest(),
     )
     date, region, service = [*scope.split("/"), "", ""][:3]
@@ -158,7 +159,7 @@ def presigned(
         canonical_uri(path),
         canonical_query(query),
         dict.fromkeys(names, b"") | joined_headers(headers),
-        names,
+        SignedHeaders(names),
         hashlib.sha256(body).hexdigest(),
     )
     signing_key = key.secret_access_key.signing_key(*[*scope.split("/"), "", ""][:3])

@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from strongroom.authn.canonical_request import SignedHeaders
 from strongroom.errors import IncompleteSignatureException
 
 SCHEME_PREFIX: Final = "AWS4-"
@@ -37,7 +38,7 @@ class Authorization:
     elements: tuple[str, ...]
     scope: str
     is_region_valid: bool
-    signed_headers: tuple[bytes, ...]
+    signed_headers: SignedHeaders
     signed: frozenset[bytes]
     is_list_well_formed: bool
 
@@ -67,7 +68,7 @@ def authorization_of(algorithm: str, credential: str, signed_headers: str) -> Au
         elements=elements,
         scope="/".join(elements[1:]),
         is_region_valid=len(elements) == CREDENTIAL_ELEMENTS and _REGION.fullmatch(elements[2]) is not None,
-        signed_headers=tuple(name.encode() for name in names),
+        signed_headers=SignedHeaders([name.encode() for name in names]),
         signed=frozenset(name.encode() for name in names),
         is_list_well_formed="" not in names and names == sorted({name.lower() for name in names}),
     )

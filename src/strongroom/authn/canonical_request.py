@@ -16,6 +16,7 @@ Everything here is a function of its arguments; the AWS signing suite in tests/v
 from __future__ import annotations
 
 import hashlib
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -76,12 +77,32 @@ def joined_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return joined
 
 
+class SignedHeaders:
+    """The headers that a request says are signed: how they stand in canonical requests, worked out once."""
+
+    __slots__ = ("_fenced", "_form", "_values", "listed", "names")
+
+    def __init__(self, names: Sequence[bytes]) -> None:
+        self.names = tuple(names)
+        self.listed = b";".join(names)
+        self._values = itemgetter(*names)
+        self._fenced = b"|" + b"%b|" * len(names)
+        self._form = b"".join(name.replace(b"%", b"%%") + b":%b\n" for name in names)
+
+    def lines(self, headers: Mapping[bytes, bytes]) -> bytes:
+        """Return a line for each, its value trimmed. Raises KeyError for one that is not among `headers`."""
+        values = self._values(headers)
+        if len((self._fenced % values).split()) > 1:  # some value holds white space
+            values = tuple([b" ".join(headers[name].split()) for name in self.names])
+        return self._form % values
+
+
 def canonical_request(
     method: str,
     uri: bytes,
     query: bytes,
     headers: Mapping[bytes, bytes],
-    signed_headers: Sequence[bytes],
+    signed: SignedHeaders,
     payload_hash: str,
 ) -> bytes:
     """Return the canonical request of parts that are canonical already, except the header values.
@@ -89,10 +110,8 @@ def canonical_request(
     Raises:
         KeyError: a signed header is not among `headers`.
     """
-    lines = [method.encode(), uri, query]
-    lines += [name + b":" + b" ".join(headers[name].split()) for name in signed_headers]
-    lines += [b"", b";".join(signed_headers), payload_hash.encode()]
-    return b"\n".join(lines)
+    parts = method.encode(), uri, query, signed.lines(headers), signed.listed, payload_hash.encode()
+    return b"\n".join(parts)
 
 
 def string_to_sign(timestamp: str, scope: str, canonical: bytes) -> bytes:

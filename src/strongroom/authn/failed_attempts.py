@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -93,11 +94,22 @@ class Prover:
         self._verifier = verifier
         self._attempts = attempts
 
-    def prove(self, request: Signable, find_key: FindKey[K], now: datetime, *, source: str) -> Verified[K]:
-        """Return who made the request, or raise the answer to give. `source` is the address it came from."""
+    def prove(
+        self,
+        request: Signable,
+        find_key: FindKey[K],
+        now: datetime,
+        *,
+        source: str,
+        headers: Mapping[bytes, bytes] | None = None,
+    ) -> Verified[K]:
+        """Return who made the request, or raise the answer to give.
+
+        `source` is the address it came from. The rest is as for the verifier.
+        """
         attempts = self._attempts
         if attempts is None:
-            return self._verifier.verify(request, find_key, now)
+            return self._verifier.verify(request, find_key, now, headers)
         claimed: list[tuple[str, bool]] = []
 
         def find(access_key_id: str, token: str | None) -> K | None:
@@ -109,7 +121,7 @@ class Prover:
             return found
 
         try:
-            return self._verifier.verify(request, find, now)
+            return self._verifier.verify(request, find, now, headers)
         except (InvalidSignatureException, UnrecognizedClientException):
             for access_key_id, is_known in claimed:
                 attempts.note(source, access_key_id, now, is_known=is_known)

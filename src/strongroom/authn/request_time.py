@@ -18,8 +18,17 @@ _HTTP_DATE: Final = "%a, %d %b %Y %H:%M:%S GMT"
 
 
 @lru_cache(maxsize=TIMES_KEPT)
-def parse_request_time(date: bytes, *, is_iso_only: bool) -> tuple[str, datetime]:
+def parse_iso_time(date: bytes) -> tuple[str, datetime]:
     """Return the request's instant as it is signed, and as an instant."""
+    return _parse(date, is_iso_only=True)
+
+
+def parse_date_header(date: bytes) -> tuple[str, datetime]:
+    """Return the same of a Date header, which has either format."""
+    return _parse(date, is_iso_only=False)
+
+
+def _parse(date: bytes, *, is_iso_only: bool) -> tuple[str, datetime]:
     text = date.decode("ascii").strip(" ")
     try:
         # fromisoformat knows many more forms; this one has its letters here and digits elsewhere.

@@ -56,7 +56,7 @@ from strongroom.authn.canonical_request import (
 )
 from strongroom.authn.credentials import Credentials, SecretAccessKey
 from strongroom.authn.presigned import is_presigned, parse_presigned, require_bare_get
-from strongroom.authn.request_time import basic_format, parse_request_time
+from strongroom.authn.request_time import basic_format, parse_date_header, parse_iso_time
 from strongroom.errors import (
     ExpiredTokenException,
     IncompleteSignatureException,
@@ -70,6 +70,9 @@ if TYPE_CHECKING:
 
 DEFAULT_SKEW: Final = timedelta(minutes=5)
 MAX_AUTHORIZATION_BYTES: Final = 4_096
+MAX_NAMES_BYTES: Final = 1_024
+"""Names of headers that are remembered, all those of a request together."""
+
 CACHE_ENTRIES: Final = 1_024
 SIGNATURE_LENGTH: Final = 64
 
@@ -104,6 +107,7 @@ class Signable(Protocol):
     def body(self) -> bytes: ...
 
 
+_Names: TypeAlias = tuple[bytes, ...]
 K = TypeVar("K", bound=Credentials)
 FindKey: TypeAlias = Callable[[str, str | None], K | None]
 
@@ -115,6 +119,18 @@ class Verified(msgspec.Struct, Generic[K], frozen=True):
     region: str
 
 
+class _Vouched(msgspec.Struct, frozen=True):
+    """An Authorization header that came with a right signature, and what went with it."""
+
+    authorization: Authorization
+    names: _Names | None
+    """All headers of that request, where their names alone say that those are signed that must be."""
+
+    revision: int
+    signer: HMAC
+    """Of the key's secret at that revision, for the header's day, region and service."""
+
+
 class _Claim(msgspec.Struct, frozen=True):
     """What a request says about its own signature, in either form; its date is current."""
 
@@ -122,7 +138,8 @@ class _Claim(msgspec.Struct, frozen=True):
     signature: str
     timestamp: str
     token: bytes | None
-    new_prefix: str | None = None
+    vouched: _Vouched | None = None
+    prefix: str | None = None
     """The Authorization header up to the signature, if it is worth remembering."""
 
     is_presigned: bool = False
@@ -148,21 +165,33 @@ class Verifier:
         self._skew = skew
         self._fixed_content_type = fixed_content_type
         self._presigned_age = presigned_age
-        self._too_new = -skew
+        self._too_new, self._too_old = -skew, skew + _ONE_SECOND
         self._signers: BoundedCache[tuple[str, int, str, str, str], HMAC] = BoundedCache(CACHE_ENTRIES)
-        self._authorizations: BoundedCache[str, Authorization] = BoundedCache(CACHE_ENTRIES)
+        self._authorizations: BoundedCache[str, _Vouched] = BoundedCache(CACHE_ENTRIES)
 
-    def verify(self, request: Signable, find_key: FindKey[K], now: datetime) -> Verified[K]:
+    def verify(
+        self,
+        request: Signable,
+        find_key: FindKey[K],
+        now: datetime,
+        headers: Mapping[bytes, bytes] | None = None,
+    ) -> Verified[K]:
         """Return who made the request, or raise the answer to give.
 
         `find_key` returns the active access key of an id, or None; it is asked once. It is told the session
-        token that the request claims, which is not proven yet.
+        token that the request claims, which is not proven yet. `headers` are the request's by name, of whoever
+        knows that no name is repeated and that all values are ASCII.
         """
-        headers = _read_headers(request.headers)
+        if headers is None:
+            headers = _read_headers(request.headers)
         claim = self._claim(request, headers, now)
-        self._require_signed_headers(headers, claim)
-        self._require_scope(claim.authorization, claim.timestamp)
-        access_key_id, date, region, service, _ = claim.authorization.elements
+        vouched, authorization = claim.vouched, claim.authorization
+        names = tuple(headers)
+        if vouched is None or vouched.names != names:
+            self._require_signed_headers(headers, claim)
+        if vouched is None or authorization.elements[1] != claim.timestamp[:8]:
+            self._require_scope(authorization, claim.timestamp)
+        access_key_id, date, region, service, _ = authorization.elements
         access_key = find_key(access_key_id, None if claim.token is None else claim.token.decode("ascii"))
         payload_hash = hashlib.sha256(request.body).hexdigest()
         to_sign = _string_to_sign(request, headers, claim, payload_hash)
@@ -171,56 +200,76 @@ class Verifier:
             _signature(_signer(_NOBODY, date, region, service), to_sign)
             raise invalid_token()
         _require_payload_hash(headers, payload_hash)
-        self._require_signature(access_key, claim, to_sign)
-        if claim.new_prefix is not None:
-            self._authorizations.keep(claim.new_prefix, claim.authorization)
+        self._require_signature(access_key, claim, to_sign, names)
         _require_session(access_key, claim.token, now)
         return Verified(access_key, region)
 
     def _claim(self, request: Signable, headers: Mapping[bytes, bytes], now: datetime) -> _Claim:
-        is_presigned = _is_signed_in_query(headers, request.query_string, is_allowed=self._presigned_age is not None)
-        return self._query_claim(request, headers, now) if is_presigned else self._header_claim(headers, now)
+        # Without a query string there is no choice.
+        if request.query_string or not headers.get(b"authorization", b"").startswith(_SCHEME):
+            is_allowed = self._presigned_age is not None
+            if _is_signed_in_query(headers, request.query_string, is_allowed=is_allowed):
+                return self._query_claim(request, headers, now)
+        return self._header_claim(headers, now)
 
     def _header_claim(self, headers: Mapping[bytes, bytes], now: datetime) -> _Claim:
         text = headers[b"authorization"].decode("ascii").strip(" ")
         if len(text) > MAX_AUTHORIZATION_BYTES:
             raise IncompleteSignatureException(f"'Authorization' must not exceed {MAX_AUTHORIZATION_BYTES} bytes.")
         amz_date = headers.get(b"x-amz-date")
-        date = headers.get(b"date") if amz_date is None else amz_date
-        authorization, signature, new_prefix = self._parse(text, is_dated=date is not None)
-        timestamp, request_time = parse_request_time(date or b"", is_iso_only=amz_date is not None)
-        self._require_current(timestamp, request_time, now, self._skew)
+        prefix, signature = text[:-SIGNATURE_LENGTH], text[-SIGNATURE_LENGTH:]
+        vouched = self._authorizations.find(prefix)
+        # A remembered prefix ends in "Signature=", and what is alphanumeric is that part's value to its end.
+        if vouched is not None and amz_date is not None and signature.isalnum():
+            authorization = vouched.authorization
+        else:
+            vouched, is_dated = None, amz_date is not None or b"date" in headers
+            authorization, signature = parse_authorization(text, is_dated=is_dated)
+        if amz_date is None:
+            timestamp, request_time = parse_date_header(headers.get(b"date", b""))
+        else:
+            timestamp, request_time = parse_iso_time(amz_date)
+        if not self._too_new <= now - request_time < self._too_old:
+            self._require_current(timestamp, request_time, now, self._skew)
         token = headers.get(b"x-amz-security-token")
-        token = None if token is None else token.strip()
-        return _Claim(authorization, signature, timestamp, token, new_prefix)
+        return _Claim(authorization, signature, timestamp, token and token.strip(), vouched, prefix)
 
     def _query_claim(self, request: Signable, headers: Mapping[bytes, bytes], now: datetime) -> _Claim:
         presigned = parse_presigned(request.query_string)
         require_bare_get(request.method, headers, request.body)
-        timestamp, request_time = parse_request_time(presigned.date.encode(), is_iso_only=True)
+        timestamp, request_time = parse_iso_time(presigned.date.encode())
         self._require_current(timestamp, request_time, now, self._presigned_age or timedelta())
         presigned.require_unexpired(request_time, now)
         return _Claim(presigned.authorization, presigned.signature, timestamp, presigned.token, is_presigned=True)
 
-    def _require_signature(self, access_key: Credentials, claim: _Claim, to_sign: bytes) -> None:
-        _, date, region, service, _ = claim.authorization.elements
-        cache_key = (access_key.access_key_id, access_key.revision, date, region, service)
-        known = self._signers.find(cache_key)
-        signer = known or _signer(access_key.secret_access_key, date, region, service)
-        if not hmac.compare_digest(_signature(signer, to_sign), claim.signature.encode()):
+    def _require_signature(self, access_key: Credentials, claim: _Claim, to_sign: bytes, names: _Names) -> None:
+        """Raise InvalidSignatureException for a wrong signature; remember what a right one has vouched for."""
+        vouched, revision = claim.vouched, access_key.revision
+        if vouched is not None and vouched.revision == revision:
+            signer, is_news = vouched.signer, vouched.names != names
+        else:
+            signer, is_news = self._signer_of(access_key, revision, claim.authorization), True
+        if not hmac.compare_digest(_signature(signer, to_sign), claim.signature):
             raise InvalidSignatureException(_MISMATCH)
-        if known is None:
-            self._signers.keep(cache_key, signer)
+        if is_news:
+            self._remember(claim, names, revision, signer)
 
-    def _parse(self, text: str, *, is_dated: bool) -> tuple[Authorization, str, str | None]:
-        """Return the header, its signature, and the prefix to remember it by if that is news."""
-        prefix, signature = text[:-SIGNATURE_LENGTH], text[-SIGNATURE_LENGTH:]
-        known = self._authorizations.find(prefix)
-        # A remembered prefix ends in "Signature=", and what is alphanumeric is that part's value to its end.
-        if known is not None and is_dated and signature.isalnum():
-            return known, signature, None
-        parsed, signature = parse_authorization(text, is_dated=is_dated)
-        return parsed, signature, prefix if prefix.endswith((" Signature=", ",Signature=")) else None
+    def _signer_of(self, access_key: Credentials, revision: int, authorization: Authorization) -> HMAC:
+        _, date, region, service, _ = authorization.elements
+        known = self._signers.find((access_key.access_key_id, revision, date, region, service))
+        return known or _signer(access_key.secret_access_key, date, region, service)
+
+    def _remember(self, claim: _Claim, names: _Names, revision: int, signer: HMAC) -> None:
+        authorization = claim.authorization
+        access_key_id, date, region, service, _ = authorization.elements
+        self._signers.keep((access_key_id, revision, date, region, service), signer)
+        if claim.prefix is None or not claim.prefix.endswith((" Signature=", ",Signature=")):
+            return
+        # Whether a content type may be unsigned depends on what it is.
+        rests_on_value = b"content-type" in names and b"content-type" not in authorization.signed
+        is_long = sum(map(len, names)) > MAX_NAMES_BYTES
+        kept = None if rests_on_value or is_long else names
+        self._authorizations.keep(claim.prefix, _Vouched(authorization, kept, revision, signer))
 
     def _require_current(self, timestamp: str, request_time: datetime, now: datetime, oldest: timedelta) -> None:
         age = now - request_time
@@ -246,7 +295,7 @@ class Verifier:
             if name not in signed and (name in _CONDITIONAL or name.startswith(_ALWAYS_SIGNED)):
                 self._require_may_be_unsigned(name, headers, is_presigned=claim.is_presigned)
         if not signed <= headers.keys():
-            absent = next(name for name in claim.authorization.signed_headers if name not in headers)
+            absent = next(name for name in claim.authorization.signed_headers.names if name not in headers)
             raise InvalidSignatureException(f"'{_title(absent)}' is a 'SignedHeader' but not part of the request.")
 
     def _require_may_be_unsigned(self, name: bytes, headers: Mapping[bytes, bytes], *, is_presigned: bool) -> None:
@@ -287,9 +336,10 @@ def _read_headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     if len(headers) != len(pairs):
         headers = joined_headers(pairs)
         _require_once(pairs)
-    for name in _ASCII_ONLY:
-        if name in headers and not headers[name].isascii():
-            raise IncompleteSignatureException(f"'{_title(name)}' must be ASCII.")
+    if not b"".join(headers.values()).isascii():
+        for name in _ASCII_ONLY:
+            if name in headers and not headers[name].isascii():
+                raise IncompleteSignatureException(f"'{_title(name)}' must be ASCII.")
     return headers
 
 
@@ -307,10 +357,10 @@ def _signer(secret: SecretAccessKey, date: str, region: str, service: str) -> HM
     return HMAC(secret.signing_key(date, region, service), SHA256())
 
 
-def _signature(signer: HMAC, to_sign: bytes) -> bytes:
+def _signature(signer: HMAC, to_sign: bytes) -> str:
     signature = signer.copy()
     signature.update(to_sign)
-    return signature.finalize().hex().encode()
+    return signature.finalize().hex()
 
 
 def invalid_token() -> UnrecognizedClientException:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
@@ -93,12 +93,13 @@ class RequestCore:
         named = dict(request.headers)
         origin = self._origins.of(request, named)
         try:
-            http_guard.check(
+            is_plain = http_guard.check(
                 request.method,
                 request.raw_path,
                 request.query_string,
                 request.headers,
                 http_version=request.http_version,
+                by_name=named,
             )
         except http_guard.HttpRefused as refusal:
             return Answer(refusal.status, _headers(origin), faults.body_of(refusal.error))
@@ -110,9 +111,10 @@ class RequestCore:
         ):
             outcome = None if self._companions is None or target is not None else self._companions(request, origin)
             return outcome or Answer(_HTTP_NOT_FOUND, _headers(origin, b"application/xml"), NOT_FOUND_BODY)
-        progress = _Progress(request, origin, None if target is None else target.decode("latin-1"))
+        target_text = None if target is None else target.decode("latin-1")
+        progress = _Progress(request, named if is_plain else None, origin, target_text)
         try:
-            progress.operation = operation = awsjson.operation_of(progress.target)
+            progress.operation = operation = awsjson.operation_of(target_text)
             if operation.tells_access_dates and (unsettled := self._service.unsettled(operation)) is not None:
                 return Pending(unsettled, lambda _: self._continue(progress, lambda: proceed(progress)))
             return proceed(progress)
@@ -182,13 +184,15 @@ class RequestCore:
             ServiceError: the answer.
         """
         request = progress.request
-        find: FindKey[CallerKey] = partial(self._find_caller, given=key)
-        now, source = self._service.clock.now(), progress.origin.source_ip
-        verified: Verified[CallerKey] = self._prover.prove(request, find, now, source=source)
+        find: FindKey[CallerKey] = self._find_caller if key is None else partial(self._find_caller, given=key)
+        now, origin = self._service.clock.now(), progress.origin
+        verified: Verified[CallerKey] = self._prover.prove(
+            request, find, now, source=origin.source_ip, headers=progress.named
+        )
         progress.verified = verified
         typed = awsjson.decode(request.body, progress.known_operation.request)
         constraints.check(typed)
-        return typed, Caller(verified.access_key.principal, verified.region, progress.origin)
+        return typed, Caller(verified.access_key.principal, verified.region, origin)
 
     def _perform(self, progress: _Progress, typed: Request, caller: Caller, given: Given | None) -> Outcome:
         """Go through the door."""
@@ -255,6 +259,9 @@ class _Progress(msgspec.Struct):
     """How far a request has come, for whoever must record or answer it."""
 
     request: HttpRequest
+    named: Mapping[bytes, bytes] | None
+    """The headers by name, where they leave out nothing and all is ASCII."""
+
     origin: Origin
     target: str | None
     operation: Operation[Any] | None = None

@@ -18,6 +18,7 @@ The reasons name the rule and never repeat what was sent.
 from __future__ import annotations
 
 import string
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from strongroom.errors import (
@@ -29,7 +30,7 @@ from strongroom.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 MAX_HEADERS: Final = 100
 MAX_HEAD_BYTES: Final = 65_536
@@ -37,6 +38,10 @@ MAX_HEAD_BYTES: Final = 65_536
 
 MAX_BODY_BYTES: Final = 1_048_576
 """A value of 65,536 characters, each escaped in six bytes, fits more than twice."""
+
+SETS_OF_NAMES_KEPT: Final = 64
+"""Sets of header names that are known to be plain or not: a client sends the same ones again and again. One of them
+has at most the 64 KiB of a head."""
 
 _VERSIONS: Final = ("1.1", "1.0")
 _BAD_REQUEST: Final = 400
@@ -83,16 +88,54 @@ def check(
     headers: Sequence[tuple[bytes, bytes]],
     *,
     http_version: str,
-) -> None:
-    """Raise HttpRefused unless the request can be read in one way only."""
+    by_name: Mapping[bytes, bytes] | None = None,
+) -> bool:
+    """Raise HttpRefused unless the request can be read in one way only.
+
+    `by_name` are the headers by name, of whoever has them. Tell whether they leave out nothing and are all ASCII.
+    """
+    if by_name is None:
+        by_name = dict(headers)
+    is_usual = method == "POST" and raw_path == b"/" and not query_string and http_version in _VERSIONS
+    if is_usual and len(by_name) == len(headers) and _are_plain(tuple(by_name)) and _have_plain_values(by_name):
+        return True
+    return _check_closely(method, raw_path, query_string, headers, by_name, http_version)
+
+
+@lru_cache(maxsize=SETS_OF_NAMES_KEPT)
+def _are_plain(names: tuple[bytes, ...]) -> bool:
+    """Tell whether nothing is wrong with the headers of a request, whose names are these, if their values are plain."""
+    return (
+        len(names) <= MAX_HEADERS
+        and b"host" in names
+        and b"transfer-encoding" not in names
+        and not _has_bad_name(names)
+    )
+
+
+def _have_plain_values(by_name: Mapping[bytes, bytes]) -> bool:
+    values = b"".join(by_name.values())
+    return (
+        values.isascii()
+        and len(values.translate(None, _CONTROLS)) == len(values)
+        and by_name.get(b"content-length", b"0").isdigit()
+    )
+
+
+def _check_closely(
+    method: str,
+    raw_path: bytes,
+    query_string: bytes,
+    headers: Sequence[tuple[bytes, bytes]],
+    by_name: Mapping[bytes, bytes],
+    http_version: str,
+) -> bool:
     if http_version not in _VERSIONS:
         raise HttpRefused(_BAD_REQUEST, "The request is neither HTTP/1.1 nor HTTP/1.0.")
     if len(headers) > MAX_HEADERS:
         raise HttpRefused(_HEADER_FIELDS_TOO_LARGE, f"The request has more than {MAX_HEADERS} headers.")
-    if method != "POST" or raw_path != b"/" or query_string:  # what every call has needs no closer look
-        _require_plain_target(method, raw_path, query_string)
-    by_name = dict(headers)
-    values = b"".join(by_name.values() if len(by_name) == len(headers) else [value for _, value in headers])
+    _require_plain_target(method, raw_path, query_string)
+    values = b"".join([value for _, value in headers])
     _require_plain_headers(by_name, values)
     if len(by_name) != len(headers):
         _require_once([name for name, _ in headers])
@@ -101,6 +144,7 @@ def check(
     if not values.isascii():
         _require_ascii(by_name)
     _require_one_length(by_name)
+    return len(by_name) == len(headers) and values.isascii()
 
 
 def _require_plain_target(method: str, raw_path: bytes, query_string: bytes) -> None:
@@ -112,14 +156,18 @@ def _require_plain_target(method: str, raw_path: bytes, query_string: bytes) -> 
         raise HttpRefused(_BAD_REQUEST, "The request target must be printable ASCII.")
 
 
-def _require_plain_headers(by_name: dict[bytes, bytes], values: bytes) -> None:
-    if b"" in by_name or b"".join(by_name).translate(None, _NAME_BYTES):
+def _has_bad_name(names: Collection[bytes]) -> bool:
+    return b"" in names or bool(b"".join(names).translate(None, _NAME_BYTES))
+
+
+def _require_plain_headers(by_name: Mapping[bytes, bytes], values: bytes) -> None:
+    if _has_bad_name(by_name):
         raise HttpRefused(_BAD_REQUEST, "A header name holds an underscore or a byte that is not allowed in names.")
     if len(values.translate(None, _CONTROLS)) != len(values):
         raise HttpRefused(_BAD_REQUEST, "A header value holds a control byte.")
 
 
-def _require_ascii(by_name: dict[bytes, bytes]) -> None:
+def _require_ascii(by_name: Mapping[bytes, bytes]) -> None:
     for name in _ASCII_ONLY:
         if name in by_name and not by_name[name].isascii():
             raise HttpRefused(_BAD_REQUEST, f"The {name.decode().title()} header must be ASCII.")
@@ -133,7 +181,7 @@ def _require_once(names: Sequence[bytes]) -> None:
         seen.add(name)
 
 
-def _require_one_length(by_name: dict[bytes, bytes]) -> None:
+def _require_one_length(by_name: Mapping[bytes, bytes]) -> None:
     length, encoding = by_name.get(b"content-length"), by_name.get(b"transfer-encoding")
     if length is not None and encoding is not None:
         raise HttpRefused(_BAD_REQUEST, "Transfer-Encoding and Content-Length exclude each other.")

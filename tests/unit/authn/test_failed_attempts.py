@@ -26,7 +26,7 @@ def attempts() -> FailedAttempts:
 class AlwaysAsks:
     """Stands where the verifier stands, and looks only for the key."""
 
-    def verify(self, request, find_key, _now):
+    def verify(self, request, find_key, _now, _headers):
         return find_key(request, None)
 
 

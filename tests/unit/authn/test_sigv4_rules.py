@@ -272,6 +272,34 @@ def test_remembered_header_does_not_skip_a_check(template):
         verify(signed_request, verifier=verifier, now=NOW + timedelta(minutes=6))
 
 
+def test_remembered_names_of_headers_are_those_of_that_header_alone():
+    verifier = Verifier(service="secretsmanager")
+    verify(request(), verifier=verifier)
+    verify(request(changed(HEADERS, x_new=b"1")), verifier=verifier)
+    less = [pair for pair in request().headers if pair[0] != b"x-amz-target"]
+    with pytest.raises(InvalidSignatureException, match=r"^'X-Amz-Target' is a 'SignedHeader' but not part"):
+        verify(replace(request(), headers=less), verifier=verifier)
+    verify(request(signed="host;x-amz-date", headers=HEADERS[:1] + HEADERS[5:]), verifier=verifier)
+
+
+def test_content_type_that_may_be_unsigned_is_looked_at_every_time():
+    verifier = Verifier(service="secretsmanager", fixed_content_type=b"application/x-amz-json-1.1")
+    signed = "host;x-amz-date;x-amz-target"
+    for _ in range(2):
+        verify(request(signed=signed), verifier=verifier)
+    other = request(changed(HEADERS, content_type=b"text/xml"), signed=signed)
+    with pytest.raises(InvalidSignatureException, match=r"^'Content-Type' must be a 'SignedHeader'"):
+        verify(other, verifier=verifier)
+
+
+def test_long_names_of_headers_are_not_remembered():
+    verifier = Verifier(service="secretsmanager")
+    headers = (*HEADERS, (b"a" * sigv4.MAX_NAMES_BYTES, b""))
+    for _ in range(2):
+        verify(request(headers), verifier=verifier)
+    assert {vouched.names for vouched in verifier._authorizations._younger.values()} == {None}
+
+
 def test_signature_of_another_part_is_not_remembered_as_the_signature():
     verifier = Verifier(service="secretsmanager")
     verify(request(template=f"{TEMPLATE}, NotTheSignature=" + "0" * 64), verifier=verifier)

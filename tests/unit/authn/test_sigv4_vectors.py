@@ -15,6 +15,7 @@ import pytest
 
 from strongroom.authn.authorization_header import parse_authorization
 from strongroom.authn.canonical_request import (
+    SignedHeaders,
     canonical_query,
     canonical_request,
     canonical_uri,
@@ -59,10 +60,10 @@ class Vector:
         return SignedRequest(method.decode(), path, query_string, headers, body)
 
     @property
-    def signed_headers(self) -> tuple[bytes, ...]:
+    def signed_headers(self) -> SignedHeaders:
         request = self.request
         if self.form == "query":
-            return tuple(name.encode() for name in self.parameter("X-Amz-SignedHeaders").split(";"))
+            return SignedHeaders([name.encode() for name in self.parameter("X-Amz-SignedHeaders").split(";")])
         authorization, _ = parse_authorization(dict(request.headers)[b"authorization"].decode(), is_dated=True)
         return authorization.signed_headers
 
