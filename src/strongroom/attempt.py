@@ -7,7 +7,7 @@ record. The order of what it does is that of the door (`service`).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -296,14 +296,14 @@ class Attempt(msgspec.Struct, frozen=True):
         operation, principal = self.operation, self.caller.principal
         return record.api_call(
             record.CallFacts(
-                name=operation.name,
-                now=self.now,
-                event_id=self.event_id,
-                region=self.caller.region,
-                account_id=principal.account_id,
-                identity=identity_of(principal),
-                origin=self.caller.origin,
-                read_only=not operation.mutates,
+                operation.name,
+                self.now,
+                self.event_id,
+                self.caller.region,
+                principal.account_id,
+                identity_of(principal),
+                self.caller.origin,
+                not operation.mutates,
             ),
             request=shown(self.request, operation.shown_request),
             response=shown(response, operation.shown_response),
@@ -322,6 +322,6 @@ def policies_of(tx: Transaction, secret: Secret | None) -> list[Policy]:
 
 
 @lru_cache(maxsize=IDENTITIES)
-def identity_of(principal: Principal) -> Mapping[str, Any]:
-    """Return a caller's part of an audit record."""
-    return record.user_identity(principal)
+def identity_of(principal: Principal) -> msgspec.Raw:
+    """Return a caller's part of an audit record, as it stands there."""
+    return msgspec.Raw(msgspec.json.encode(record.user_identity(principal)))

@@ -96,7 +96,7 @@ class CallFacts(msgspec.Struct, frozen=True):
     event_id: str
     region: str | None
     account_id: str | None
-    identity: Mapping[str, Any]
+    identity: Mapping[str, Any] | msgspec.Raw
     origin: Origin
     read_only: bool
     source: str = SERVICE
@@ -152,7 +152,7 @@ def _spelling(name: str) -> str:
 class _ApiCall(msgspec.Struct, rename=_spelling, frozen=True):
     """The members of a record in their order; those that are unset are left out, the others may be null."""
 
-    user_identity: Mapping[str, Any]
+    user_identity: Mapping[str, Any] | msgspec.Raw
     event_time: str
     event_source: str
     event_name: str

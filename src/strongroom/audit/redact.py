@@ -5,11 +5,12 @@ A member that is a structure is allowed as a whole, or by single members of its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 
 
 def lower_camel(wire_name: str) -> str:
@@ -21,35 +22,30 @@ def lower_camel(wire_name: str) -> str:
     return wire_name[:keep].lower() + wire_name[keep:]
 
 
-def shown(message: msgspec.Struct | None, allowed: Sequence[str]) -> dict[str, Any] | None:
+def shown(message: msgspec.Struct | None, allowed: tuple[str, ...]) -> dict[str, Any] | None:
     """Return the allowed members (Python names) that have a value, under their trail names."""
     if message is None:
         return None
     record: dict[str, Any] = {}
     if not allowed:
         return record
-    names = _trail_names(type(message))
-    for path in allowed:
-        attribute, _, inner = path.partition(".")
+    for attribute, inner, name in _members(type(message), allowed):
         value = getattr(message, attribute)
-        if value is None or value is msgspec.UNSET:
+        if value is None or value is UNSET:
             continue
         if inner:
-            record.setdefault(names[attribute], {}).update(shown(value, (inner,)) or {})
+            record.setdefault(name, {}).update(shown(value, (inner,)) or {})
         else:
-            record[names[attribute]] = _plain(value)
+            record[name] = value if type(value) is str else _plain(value)
     return record
 
 
-_NAMES: dict[type[msgspec.Struct], Mapping[str, str]] = {}
-
-
-def _trail_names(message_type: type[msgspec.Struct]) -> Mapping[str, str]:
-    names = _NAMES.get(message_type)
-    if names is None:
-        fields = msgspec.structs.fields(message_type)
-        names = _NAMES[message_type] = {field.name: lower_camel(field.encode_name) for field in fields}
-    return names
+@cache
+def _members(message_type: type[msgspec.Struct], allowed: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
+    """Return of each allowed member its Python name, which member of it is meant if not all of it, its trail name."""
+    names = {field.name: lower_camel(field.encode_name) for field in msgspec.structs.fields(message_type)}
+    paths = [path.partition(".") for path in allowed]
+    return tuple((attribute, inner, names[attribute]) for attribute, _, inner in paths)
 
 
 MAX_ITEMS: Final = 64

@@ -94,7 +94,8 @@ class SignedHeaders:
         values = self._values(headers)
         if len((self._fenced % values).split()) > 1:  # some value holds white space
             values = tuple([b" ".join(headers[name].split()) for name in self.names])
-        return self._form % values
+        lines: bytes = self._form % values
+        return lines
 
 
 def canonical_request(

@@ -54,6 +54,10 @@ class Principal:
     access_key_id: str
     session: Session | None = None
 
+    def __hash__(self) -> int:
+        """Return the hash of what hardly two have in common; it is asked for at every read."""
+        return hash(self.access_key_id)
+
     @property
     def is_root(self) -> bool:
         """Whether it is the account itself, which its own policies cannot limit."""

@@ -117,7 +117,9 @@ class SqliteStorage:
         self._metrics = metrics or self._metrics
 
     def mark(self, given: Given | None = None) -> Mark | None:  # noqa: ARG002 - never given
-        if self._mark is None and not self._has_no_mark:
+        if self._mark is not None:
+            return self._mark.read()
+        if not self._has_no_mark:
             self._reader()  # while it is open SQLite keeps the shared memory
             try:
                 self._mark = CommitMark.of(self._path)

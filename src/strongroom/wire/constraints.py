@@ -20,6 +20,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 from msgspec import inspect as wire_types
+from msgspec.structs import astuple
 
 from strongroom.audit.redact import lower_camel
 from strongroom.errors import ValidationException
@@ -57,6 +58,7 @@ class _Member:
     item_limits: tuple[_Limit, ...]
     holds_structure: bool
     holds_structures: bool
+    is_compound: bool
 
     def broken(self, value: Any) -> Iterator[str]:
         """Yield the constraints that a value violates, those of a list's items as one."""
@@ -84,12 +86,11 @@ def check(request: msgspec.Struct) -> None:
 
 def _keeps_limits(message: msgspec.Struct) -> bool:
     """Tell whether there are no violations: what nearly every call is asked, and no more."""
-    for member in _members(type(message)):
-        value = getattr(message, member.attribute)
-        if value is UNSET or value is None:
+    for member, value in zip(_members(type(message)), astuple(message), strict=True):
+        if value is None or value is UNSET:
             if member.required:
                 return False
-        elif member.item_limits or member.holds_structure or member.holds_structures:
+        elif member.is_compound:
             return next(_violations(message, ""), None) is None
         else:
             for limit in member.limits:
@@ -128,15 +129,18 @@ def _members(message_type: type[msgspec.Struct]) -> tuple[_Member, ...]:
 def _member(field: wire_types.Field, *, required: bool) -> _Member:
     extra, kind = _unwrapped(field.type)
     item_extra, item_kind = _unwrapped(kind.item_type) if isinstance(kind, wire_types.ListType) else ({}, None)
+    item_limits = () if item_kind is None else tuple(_limits(item_extra, item_kind))
+    holds_structure, holds_structures = (isinstance(one, wire_types.StructType) for one in (kind, item_kind))
     return _Member(
         attribute=field.name,
         path=lower_camel(field.encode_name),
         required=required,
         sensitive=bool(extra.get("sensitive") or item_extra.get("sensitive")),
         limits=tuple(_limits(extra, kind)),
-        item_limits=() if item_kind is None else tuple(_limits(item_extra, item_kind)),
-        holds_structure=isinstance(kind, wire_types.StructType),
-        holds_structures=isinstance(item_kind, wire_types.StructType),
+        item_limits=item_limits,
+        holds_structure=holds_structure,
+        holds_structures=holds_structures,
+        is_compound=bool(item_limits) or holds_structure or holds_structures,
     )
 
 

@@ -37,12 +37,12 @@ class Origins:
             source_ip = self._forwarded_for(request, source_ip)
             is_forwarded_tls = named.get(b"x-forwarded-proto", b"").strip().lower() == b"https"
         return Origin(
-            request_id=ids.random_uuid(self._entropy),
-            source_ip=source_ip,
-            user_agent=None if agent is None else agent.decode("latin-1"),
-            host=None if host is None else host.decode("latin-1"),
-            tls_version=request.tls_version,
-            is_forwarded_tls=is_forwarded_tls,
+            ids.random_uuid(self._entropy),
+            source_ip,
+            None if agent is None else agent.decode("latin-1"),
+            None if host is None else host.decode("latin-1"),
+            request.tls_version,
+            is_forwarded_tls,
         )
 
     def _forwarded_for(self, request: HttpRequest, source_ip: str) -> str:
