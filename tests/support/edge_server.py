@@ -43,7 +43,7 @@ def echo(request: HttpRequest) -> Answer | Pending:
             request.raw_path,
             request.query_string,
             request.headers,
-            http_version=request.http_version,
+            request.http_version,
         )
     except HttpRefused as refused:
         return Answer(refused.status, [], refused.reason.encode())

@@ -85,7 +85,8 @@ class Trail:
         """Open the trail for this process alone; with `waits`, after any other process that has it."""
         self.path = path
         self.name = path.stem
-        self._durability = durability
+        self._waits_for_all = durability is Durability.RECORD
+        self._waits_for_changes = durability is not Durability.INTERVAL
         self._key = key
         self._metrics = metrics or Metrics()
         self._chain_start = b',"chain":{"key":%d,"seq":' % term
@@ -117,7 +118,7 @@ class Trail:
             self._write(b"".join(lines))
             self._sequence, self._mac = sequence, mac
             size = self._size
-        if (durable or self._durability is Durability.RECORD) and self._durability is not Durability.INTERVAL:
+        if self._waits_for_all or (durable and self._waits_for_changes):
             self._put_on_disk(size)
 
     @property

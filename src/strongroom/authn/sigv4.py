@@ -213,18 +213,15 @@ class Verifier:
         return self._header_claim(headers, now)
 
     def _header_claim(self, headers: Mapping[bytes, bytes], now: datetime) -> _Claim:
-        text = headers[b"authorization"].decode("ascii").strip(" ")
-        if len(text) > MAX_AUTHORIZATION_BYTES:
-            raise IncompleteSignatureException(f"'Authorization' must not exceed {MAX_AUTHORIZATION_BYTES} bytes.")
-        amz_date = headers.get(b"x-amz-date")
+        text, amz_date = headers[b"authorization"].decode("ascii"), headers.get(b"x-amz-date")
         prefix, signature = text[:-SIGNATURE_LENGTH], text[-SIGNATURE_LENGTH:]
         vouched = self._authorizations.find(prefix)
         # A remembered prefix ends in "Signature=", and what is alphanumeric is that part's value to its end.
         if vouched is not None and amz_date is not None and signature.isalnum():
             authorization = vouched.authorization
         else:
-            vouched, is_dated = None, amz_date is not None or b"date" in headers
-            authorization, signature = parse_authorization(text, is_dated=is_dated)
+            vouched, prefix = None, text.strip(" ")[:-SIGNATURE_LENGTH]
+            authorization, signature = _parse(text.strip(" "), is_dated=amz_date is not None or b"date" in headers)
         if amz_date is None:
             timestamp, request_time = parse_date_header(headers.get(b"date", b""))
         else:
@@ -350,6 +347,12 @@ def _require_once(pairs: Sequence[tuple[bytes, bytes]]) -> None:
         if name in seen and (name in _ONCE or name.startswith(_ALWAYS_SIGNED)):
             raise IncompleteSignatureException(f"'{_title(name)}' must not be repeated.")
         seen.add(name)
+
+
+def _parse(text: str, *, is_dated: bool) -> tuple[Authorization, str]:
+    if len(text) > MAX_AUTHORIZATION_BYTES:
+        raise IncompleteSignatureException(f"'Authorization' must not exceed {MAX_AUTHORIZATION_BYTES} bytes.")
+    return parse_authorization(text, is_dated=is_dated)
 
 
 def _signer(secret: SecretAccessKey, date: str, region: str, service: str) -> HMAC:

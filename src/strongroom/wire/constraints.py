@@ -20,7 +20,6 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 from msgspec import inspect as wire_types
-from msgspec.structs import astuple
 
 from strongroom.audit.redact import lower_camel
 from strongroom.errors import ValidationException
@@ -86,7 +85,8 @@ def check(request: msgspec.Struct) -> None:
 
 def _keeps_limits(message: msgspec.Struct) -> bool:
     """Tell whether there are no violations: what nearly every call is asked, and no more."""
-    for member, value in zip(_members(type(message)), astuple(message), strict=True):
+    for member in _members(type(message)):
+        value = getattr(message, member.attribute)
         if value is None or value is UNSET:
             if member.required:
                 return False

@@ -98,8 +98,8 @@ class RequestCore:
                 request.raw_path,
                 request.query_string,
                 request.headers,
-                http_version=request.http_version,
-                by_name=named,
+                request.http_version,
+                named,
             )
         except http_guard.HttpRefused as refusal:
             return Answer(refusal.status, _headers(origin), faults.body_of(refusal.error))

@@ -86,7 +86,6 @@ def check(
     raw_path: bytes,
     query_string: bytes,
     headers: Sequence[tuple[bytes, bytes]],
-    *,
     http_version: str,
     by_name: Mapping[bytes, bytes] | None = None,
 ) -> bool:
@@ -97,8 +96,11 @@ def check(
     if by_name is None:
         by_name = dict(headers)
     is_usual = method == "POST" and raw_path == b"/" and not query_string and http_version in _VERSIONS
-    if is_usual and len(by_name) == len(headers) and _are_plain(tuple(by_name)) and _have_plain_values(by_name):
-        return True
+    if is_usual and len(by_name) == len(headers) and _are_plain(tuple(by_name)):
+        values = b"".join(by_name.values())
+        has_controls = len(values.translate(None, _CONTROLS)) != len(values)
+        if not has_controls and values.isascii() and by_name.get(b"content-length", b"0").isdigit():
+            return True
     return _check_closely(method, raw_path, query_string, headers, by_name, http_version)
 
 
@@ -110,15 +112,6 @@ def _are_plain(names: tuple[bytes, ...]) -> bool:
         and b"host" in names
         and b"transfer-encoding" not in names
         and not _has_bad_name(names)
-    )
-
-
-def _have_plain_values(by_name: Mapping[bytes, bytes]) -> bool:
-    values = b"".join(by_name.values())
-    return (
-        values.isascii()
-        and len(values.translate(None, _CONTROLS)) == len(values)
-        and by_name.get(b"content-length", b"0").isdigit()
     )
 
 

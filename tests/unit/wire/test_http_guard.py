@@ -18,7 +18,7 @@ HEADERS = [
 
 
 def check(*, method="POST", raw_path=b"/", query_string=b"", headers=HEADERS, http_version="1.1"):
-    http_guard.check(method, raw_path, query_string, headers, http_version=http_version)
+    http_guard.check(method, raw_path, query_string, headers, http_version)
 
 
 def refused(reason, *, status=400, **request: object):
