@@ -119,7 +119,8 @@ class Service:
             ServiceError: the answer, if it is not success and could be given at once.
             NotBroughtError: what was `given` to read does not suffice; nothing was done or recorded.
         """
-        attempt = Attempt(self.around, operation, request, caller, self.clock.now(), ids.random_uuid(self.entropy))
+        around = self.around
+        attempt = Attempt(around, operation, request, caller, self.clock.now(), ids.random_uuid(around.entropy))
         if self.throttle is not None and not is_admitted:
             attempt.require_admitted(self.throttle)
         if not operation.mutates:

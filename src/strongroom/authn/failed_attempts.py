@@ -110,19 +110,20 @@ class Prover:
         attempts = self._attempts
         if attempts is None:
             return self._verifier.verify(request, find_key, now, headers)
-        claimed: list[tuple[str, bool]] = []
+        asked_for: tuple[str, bool] | None = None
 
         def find(access_key_id: str, token: str | None) -> K | None:
+            nonlocal asked_for
             attempts.require_patience(source, access_key_id, now)
             found = find_key(access_key_id, token)
             if found is None:
                 attempts.require_patience(source, access_key_id, now, is_known=False)
-            claimed.append((access_key_id, found is not None))
+            asked_for = access_key_id, found is not None
             return found
 
         try:
             return self._verifier.verify(request, find, now, headers)
         except (InvalidSignatureException, UnrecognizedClientException):
-            for access_key_id, is_known in claimed:
-                attempts.note(source, access_key_id, now, is_known=is_known)
+            if asked_for is not None:
+                attempts.note(source, asked_for[0], now, is_known=asked_for[1])
             raise

@@ -21,6 +21,9 @@ MAX_DEPTH: Final = 64
 """Deepest nesting of a body that is read at all."""
 
 _MEDIA_TYPES: Final = frozenset({b"application/x-amz-json-1.1", b"application/x-amz-json-1.0", b"application/json"})
+_NAMES: Final = {(TARGET_PREFIX + name).encode(): name for name in OPERATIONS}
+"""Names of operations by the targets that mean them."""
+
 _encode: Final = msgspec.json.Encoder().encode
 
 RequestT = TypeVar("RequestT", bound=Request)
@@ -33,17 +36,16 @@ def is_json_request(content_type: bytes | None) -> bool:
     return content_type.split(b";", 1)[0].strip().lower() in _MEDIA_TYPES
 
 
-def operation_of(target: str | None) -> Operation[Any]:
+def operation_of(target: bytes | None) -> Operation[Any]:
     """Return the operation a target names.
 
     Raises:
         UnknownOperationException: none, another service's, or one that is not built.
     """
-    if target is not None and target.startswith(TARGET_PREFIX):
-        operation = OPERATIONS.get(target[len(TARGET_PREFIX) :])
-        if operation is not None:
-            return operation
-    raise UnknownOperationException
+    operation = OPERATIONS.get(_NAMES.get(target or b"", ""))
+    if operation is None:
+        raise UnknownOperationException
+    return operation
 
 
 def decode(body: bytes, request_type: type[RequestT]) -> RequestT:

@@ -111,10 +111,9 @@ class RequestCore:
         ):
             outcome = None if self._companions is None or target is not None else self._companions(request, origin)
             return outcome or Answer(_HTTP_NOT_FOUND, _headers(origin, b"application/xml"), NOT_FOUND_BODY)
-        target_text = None if target is None else target.decode("latin-1")
-        progress = _Progress(request, named if is_plain else None, origin, target_text)
+        progress = _Progress(request, named if is_plain else None, origin, target)
         try:
-            progress.operation = operation = awsjson.operation_of(target_text)
+            progress.operation = operation = awsjson.operation_of(target)
             if operation.tells_access_dates and (unsettled := self._service.unsettled(operation)) is not None:
                 return Pending(unsettled, lambda _: self._continue(progress, lambda: proceed(progress)))
             return proceed(progress)
@@ -263,7 +262,7 @@ class _Progress(msgspec.Struct):
     """The headers by name, where they leave out nothing and all is ASCII."""
 
     origin: Origin
-    target: str | None
+    target: bytes | None
     operation: Operation[Any] | None = None
     verified: Verified[CallerKey] | None = None
     is_admitted: bool = False
@@ -277,7 +276,7 @@ class _Progress(msgspec.Struct):
 
     @property
     def operation_name(self) -> str:
-        name = (self.target or "").removeprefix(awsjson.TARGET_PREFIX)
+        name = (self.target or b"").decode("latin-1").removeprefix(awsjson.TARGET_PREFIX)
         return name if _OPERATION_NAME.fullmatch(name) else "Unknown"
 
     @property

@@ -295,11 +295,10 @@ class HttpProtocol(asyncio.Protocol):
             return  # the client has left
         is_last = CLOSE in answer.headers
         try:
-            content = self._render(
-                answer, says_close=not (self._keeps_alive or is_last), is_head=self._line[0] == "HEAD"
-            )
+            says_close, is_head = not (self._keeps_alive or is_last), self._line[0] == "HEAD"
+            content = render(answer, self._server.lines, says_close=says_close, is_head=is_head)
         except Exception as error:  # noqa: BLE001 - a caller is owed an answer
-            is_last, content = True, self._render(self._edge.refused(error))
+            is_last, content = True, self._refusal_bytes(error)
         self._transport.write(content)
         if is_last or not self._keeps_alive:
             self._close()
@@ -310,8 +309,8 @@ class HttpProtocol(asyncio.Protocol):
             self._head_bytes = 0
             self._deadline.set(self._server.keep_alive)
 
-    def _render(self, answer: Answer, *, says_close: bool = False, is_head: bool = False) -> bytes:
-        return render(answer, self._server.lines, says_close=says_close, is_head=is_head)
+    def _refusal_bytes(self, error: Exception) -> bytes:
+        return render(self._edge.refused(error), self._server.lines, says_close=False, is_head=False)
 
     def _forget(self) -> None:
         """Let go of a request: it may hold a secret, and the connection may idle for long."""
@@ -331,7 +330,7 @@ class HttpProtocol(asyncio.Protocol):
     def _write_refusal(self, refusal: HttpRefused) -> None:
         self._stage = _REFUSED
         self._forget()
-        self._transport.write(self._render(self._edge.refused(refusal.error)))
+        self._transport.write(self._refusal_bytes(refusal.error))
         # Closed with bytes unread, the connection would be reset and the answer lost on its way.
         if self._transport.can_write_eof():
             self._transport.write_eof()
