@@ -15,6 +15,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Protocol
 
 from strongroom import ids
@@ -28,6 +29,8 @@ from strongroom.recall import Recall
 from strongroom.storage.base import AccessKeyRow, Given, Storage, Transaction
 
 MAX_KEYS_PER_PRINCIPAL: Final = 2
+
+PRINCIPALS_KEPT: Final = 1_024
 
 _PURPOSE: Final = "secret access key"
 
@@ -51,8 +54,7 @@ class StoredAccessKey:
 
     def __post_init__(self) -> None:
         row = self.row
-        kind = "Root" if row.principal_arn == root_arn(row.account_id) else "IAMUser"
-        whose = Principal(kind, row.principal_arn, row.principal_id, row.account_id, row.access_key_id)
+        whose = _principal_of(row.principal_arn, row.principal_id, row.account_id, row.access_key_id)
         object.__setattr__(self, "principal", whose)
 
     @property
@@ -175,6 +177,13 @@ class AccessKeys:
     def _open(self, row: AccessKeyRow) -> SecretAccessKey:
         plaintext = self._sealer.open(_PURPOSE, row.sealed_secret, row.access_key_id, _bound_to(row))
         return SecretAccessKey(plaintext.decode())
+
+
+@lru_cache(maxsize=PRINCIPALS_KEPT)
+def _principal_of(arn: str, principal_id: str, account_id: str, access_key_id: str) -> Principal:
+    """Return whose a key is: the same object each time, which what is kept about callers is found by at once."""
+    kind = "Root" if arn == root_arn(account_id) else "IAMUser"
+    return Principal(kind, arn, principal_id, account_id, access_key_id)
 
 
 def _bound_to(row: AccessKeyRow) -> str:

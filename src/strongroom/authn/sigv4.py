@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from binascii import hexlify
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar
@@ -51,11 +52,11 @@ from strongroom.authn.canonical_request import (
     canonical_query,
     canonical_request,
     canonical_uri,
-    joined_headers,
     string_to_sign,
 )
 from strongroom.authn.credentials import Credentials, SecretAccessKey
 from strongroom.authn.presigned import is_presigned, parse_presigned, require_bare_get
+from strongroom.authn.request_headers import read_headers, require_signed, rest_on_names_alone
 from strongroom.authn.request_time import basic_format, parse_date_header, parse_iso_time
 from strongroom.errors import (
     ExpiredTokenException,
@@ -76,14 +77,8 @@ MAX_NAMES_BYTES: Final = 1_024
 CACHE_ENTRIES: Final = 1_024
 SIGNATURE_LENGTH: Final = 64
 
-_CONDITIONAL: Final = frozenset({b"content-type", b"date"})
 _SCHEME: Final = SCHEME_PREFIX.encode()
 _ONE_SECOND: Final = timedelta(seconds=1)
-_ALWAYS_SIGNED: Final = (b"x-amz-", b"x-k8s-")
-"""Beginnings of names; x-k8s-aws-id names the cluster that a proof is for."""
-
-_ONCE: Final = frozenset({b"authorization", b"content-length", b"content-type", b"date", b"host"})
-_ASCII_ONLY: Final = (b"authorization", b"x-amz-date", b"x-amz-target", b"x-amz-security-token", b"date")
 _INVALID_TOKEN: Final = "The security token included in the request is invalid."
 _MISMATCH: Final = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
@@ -135,11 +130,11 @@ class _Claim(msgspec.Struct, frozen=True):
     """What a request says about its own signature, in either form; its date is current."""
 
     authorization: Authorization
-    signature: str
+    signature: bytes
     timestamp: str
     token: bytes | None
     vouched: _Vouched | None = None
-    prefix: str | None = None
+    prefix: bytes | None = None
     """The Authorization header up to the signature, if it is worth remembering."""
 
     is_presigned: bool = False
@@ -167,7 +162,7 @@ class Verifier:
         self._presigned_age = presigned_age
         self._too_new, self._too_old = -skew, skew + _ONE_SECOND
         self._signers: BoundedCache[tuple[str, int, str, str, str], HMAC] = BoundedCache(CACHE_ENTRIES)
-        self._authorizations: BoundedCache[str, _Vouched] = BoundedCache(CACHE_ENTRIES)
+        self._authorizations: BoundedCache[bytes, _Vouched] = BoundedCache(CACHE_ENTRIES)
 
     def verify(
         self,
@@ -183,12 +178,12 @@ class Verifier:
         knows that no name is repeated and that all values are ASCII.
         """
         if headers is None:
-            headers = _read_headers(request.headers)
+            headers = read_headers(request.headers)
         claim = self._claim(request, headers, now)
         vouched, authorization = claim.vouched, claim.authorization
         names = tuple(headers)
         if vouched is None or vouched.names != names:
-            self._require_signed_headers(headers, claim)
+            require_signed(headers, authorization, self._fixed_content_type, is_presigned=claim.is_presigned)
         if vouched is None or authorization.elements[1] != claim.timestamp[:8]:
             self._require_scope(authorization, claim.timestamp)
         access_key_id, date, region, service, _ = authorization.elements
@@ -213,15 +208,16 @@ class Verifier:
         return self._header_claim(headers, now)
 
     def _header_claim(self, headers: Mapping[bytes, bytes], now: datetime) -> _Claim:
-        text, amz_date = headers[b"authorization"].decode("ascii"), headers.get(b"x-amz-date")
-        prefix, signature = text[:-SIGNATURE_LENGTH], text[-SIGNATURE_LENGTH:]
+        sent, amz_date = headers[b"authorization"], headers.get(b"x-amz-date")
+        prefix, signature = sent[:-SIGNATURE_LENGTH], sent[-SIGNATURE_LENGTH:]
         vouched = self._authorizations.find(prefix)
         # A remembered prefix ends in "Signature=", and what is alphanumeric is that part's value to its end.
         if vouched is not None and amz_date is not None and signature.isalnum():
             authorization = vouched.authorization
         else:
-            vouched, prefix = None, text.strip(" ")[:-SIGNATURE_LENGTH]
-            authorization, signature = _parse(text.strip(" "), is_dated=amz_date is not None or b"date" in headers)
+            sent = sent.strip(b" ")
+            vouched, prefix = None, sent[:-SIGNATURE_LENGTH]
+            authorization, signature = _parse(sent, is_dated=amz_date is not None or b"date" in headers)
         if amz_date is None:
             timestamp, request_time = parse_date_header(headers.get(b"date", b""))
         else:
@@ -237,7 +233,9 @@ class Verifier:
         timestamp, request_time = parse_iso_time(presigned.date.encode())
         self._require_current(timestamp, request_time, now, self._presigned_age or timedelta())
         presigned.require_unexpired(request_time, now)
-        return _Claim(presigned.authorization, presigned.signature, timestamp, presigned.token, is_presigned=True)
+        return _Claim(
+            presigned.authorization, presigned.signature.encode(), timestamp, presigned.token, is_presigned=True
+        )
 
     def _require_signature(self, access_key: Credentials, claim: _Claim, to_sign: bytes, names: _Names) -> None:
         """Raise InvalidSignatureException for a wrong signature; remember what a right one has vouched for."""
@@ -260,12 +258,10 @@ class Verifier:
         authorization = claim.authorization
         access_key_id, date, region, service, _ = authorization.elements
         self._signers.keep((access_key_id, revision, date, region, service), signer)
-        if claim.prefix is None or not claim.prefix.endswith((" Signature=", ",Signature=")):
+        if claim.prefix is None or not claim.prefix.endswith((b" Signature=", b",Signature=")):
             return
-        # Whether a content type may be unsigned depends on what it is.
-        rests_on_value = b"content-type" in names and b"content-type" not in authorization.signed
-        is_long = sum(map(len, names)) > MAX_NAMES_BYTES
-        kept = None if rests_on_value or is_long else names
+        is_short = sum(map(len, names)) <= MAX_NAMES_BYTES
+        kept = names if is_short and rest_on_names_alone(names, authorization) else None
         self._authorizations.keep(claim.prefix, _Vouched(authorization, kept, revision, signer))
 
     def _require_current(self, timestamp: str, request_time: datetime, now: datetime, oldest: timedelta) -> None:
@@ -281,25 +277,6 @@ class Verifier:
                 f"Signature not yet current: {timestamp} is still later than {basic_format(now + self._skew)} "
                 f"({basic_format(now)} + {self._skew // timedelta(minutes=1)} min.)"
             )
-
-    def _require_signed_headers(self, headers: Mapping[bytes, bytes], claim: _Claim) -> None:
-        signed = claim.authorization.signed
-        if not claim.authorization.is_list_well_formed:
-            raise InvalidSignatureException("'SignedHeaders' must be in lower case, sorted and without repetition.")
-        if b"host" not in signed:
-            raise InvalidSignatureException(_unsigned("Host' or ':authority"))
-        for name in headers:
-            if name not in signed and (name in _CONDITIONAL or name.startswith(_ALWAYS_SIGNED)):
-                self._require_may_be_unsigned(name, headers, is_presigned=claim.is_presigned)
-        if not signed <= headers.keys():
-            absent = next(name for name in claim.authorization.signed_headers.names if name not in headers)
-            raise InvalidSignatureException(f"'{_title(absent)}' is a 'SignedHeader' but not part of the request.")
-
-    def _require_may_be_unsigned(self, name: bytes, headers: Mapping[bytes, bytes], *, is_presigned: bool) -> None:
-        is_unread_date = name == b"date" and (is_presigned or b"x-amz-date" in headers)
-        is_fixed_type = name == b"content-type" and headers[name].strip() == self._fixed_content_type
-        if not (is_unread_date or is_fixed_type):
-            raise InvalidSignatureException(_unsigned(_title(name)))
 
     def _require_scope(self, authorization: Authorization, timestamp: str) -> None:
         if authorization.algorithm != ALGORITHM:
@@ -328,31 +305,11 @@ class Verifier:
             raise InvalidSignatureException(" ".join(faults))
 
 
-def _read_headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    headers = dict(pairs)
-    if len(headers) != len(pairs):
-        headers = joined_headers(pairs)
-        _require_once(pairs)
-    if not b"".join(headers.values()).isascii():
-        for name in _ASCII_ONLY:
-            if name in headers and not headers[name].isascii():
-                raise IncompleteSignatureException(f"'{_title(name)}' must be ASCII.")
-    return headers
-
-
-def _require_once(pairs: Sequence[tuple[bytes, bytes]]) -> None:
-    seen: set[bytes] = set()
-    for name, _ in pairs:
-        # One reader takes the first, another the last: the one that is signed need not be the one obeyed.
-        if name in seen and (name in _ONCE or name.startswith(_ALWAYS_SIGNED)):
-            raise IncompleteSignatureException(f"'{_title(name)}' must not be repeated.")
-        seen.add(name)
-
-
-def _parse(text: str, *, is_dated: bool) -> tuple[Authorization, str]:
-    if len(text) > MAX_AUTHORIZATION_BYTES:
+def _parse(sent: bytes, *, is_dated: bool) -> tuple[Authorization, bytes]:
+    if len(sent) > MAX_AUTHORIZATION_BYTES:
         raise IncompleteSignatureException(f"'Authorization' must not exceed {MAX_AUTHORIZATION_BYTES} bytes.")
-    return parse_authorization(text, is_dated=is_dated)
+    authorization, signature = parse_authorization(sent.decode("ascii"), is_dated=is_dated)
+    return authorization, signature.encode()
 
 
 def _signer(secret: SecretAccessKey, date: str, region: str, service: str) -> HMAC:
@@ -360,10 +317,10 @@ def _signer(secret: SecretAccessKey, date: str, region: str, service: str) -> HM
     return HMAC(secret.signing_key(date, region, service), SHA256())
 
 
-def _signature(signer: HMAC, to_sign: bytes) -> str:
+def _signature(signer: HMAC, to_sign: bytes) -> bytes:
     signature = signer.copy()
     signature.update(to_sign)
-    return signature.finalize().hex()
+    return hexlify(signature.finalize())
 
 
 def invalid_token() -> UnrecognizedClientException:
@@ -418,11 +375,3 @@ def _require_session(access_key: Credentials, token: bytes | None, now: datetime
         raise invalid_token()
     if access_key.expiration is not None and now >= access_key.expiration:
         raise ExpiredTokenException("The security token included in the request is expired")
-
-
-def _unsigned(name: str) -> str:
-    return f"'{name}' must be a 'SignedHeader' in the AWS Authorization."
-
-
-def _title(name: bytes) -> str:
-    return name.decode("latin-1").title()

@@ -29,7 +29,7 @@ def render(answer: Answer, server_lines: bytes, *, says_close: bool, is_head: bo
     """
     parts = [_STATUS_LINES[answer.status], server_lines]
     for name, value in answer.headers:
-        if len(value.translate(None, _CONTROLS)) != len(value):
+        if value.translate(None, _CONTROLS) != value:
             raise ValueError("a header value of an answer holds a control byte")
         parts += (_PREFIXES.get(name) or _prefix(name), value, b"\r\n")
     body = answer.body

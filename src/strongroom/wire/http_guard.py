@@ -98,8 +98,8 @@ def check(
     is_usual = method == "POST" and raw_path == b"/" and not query_string and http_version in _VERSIONS
     if is_usual and len(by_name) == len(headers) and _are_plain(tuple(by_name)):
         values = b"".join(by_name.values())
-        has_controls = len(values.translate(None, _CONTROLS)) != len(values)
-        if not has_controls and values.isascii() and by_name.get(b"content-length", b"0").isdigit():
+        is_plain = values.isascii() and values.translate(None, _CONTROLS) == values
+        if is_plain and by_name.get(b"content-length", b"0").isdigit():
             return True
     return _check_closely(method, raw_path, query_string, headers, by_name, http_version)
 

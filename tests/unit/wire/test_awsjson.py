@@ -32,7 +32,7 @@ def refused(operation, body):
 
 
 def test_a_target_names_an_operation():
-    assert awsjson.operation_of("secretsmanager.GetSecretValue") is OPERATIONS["GetSecretValue"]
+    assert awsjson.operation_of(b"secretsmanager.GetSecretValue") is OPERATIONS["GetSecretValue"]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_target_names_an_operation():
 )
 def test_another_target_is_unknown_without_a_text(target):
     with pytest.raises(UnknownOperationException) as caught:
-        awsjson.operation_of(target)
+        awsjson.operation_of(None if target is None else target.encode())
     assert caught.value.message is None
 
 
