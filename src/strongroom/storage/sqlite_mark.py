@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Final
 
 COPY_BYTES: Final = 48
+_FIRST: Final = slice(COPY_BYTES)
+_SECOND: Final = slice(COPY_BYTES, 2 * COPY_BYTES)
 
 _opening: Final = threading.Lock()
 _open: Final[dict[Path, CommitMark]] = {}
@@ -51,8 +53,8 @@ class CommitMark:
     def read(self) -> bytes | None:
         """Return the present mark; None while a commit is just being made known."""
         memory = self._memory
-        mark = memory[:COPY_BYTES]
-        return mark if mark == memory[COPY_BYTES : 2 * COPY_BYTES] else None
+        mark = memory[_FIRST]
+        return mark if mark == memory[_SECOND] else None
 
     def flush(self) -> None:
         """Put on disk what was written into the database file, by whichever connection. Raises OSError."""

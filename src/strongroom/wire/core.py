@@ -114,14 +114,18 @@ class RequestCore:
         progress = _Progress(request, named if is_plain else None, origin, target)
         try:
             progress.operation = operation = awsjson.operation_of(target)
-            if operation.tells_access_dates and (unsettled := self._service.unsettled(operation)) is not None:
-                return Pending(unsettled, lambda _: self._continue(progress, lambda: proceed(progress)))
-            return proceed(progress)
+            unsettled = self._service.unsettled(operation) if operation.tells_access_dates else None
+            return proceed(progress) if unsettled is None else self._proceed_after(unsettled, progress, proceed)
         except UnknownOperationException as error:
             outcome = None if self._companions is None else self._companions(request, origin)
             return outcome or self._failed_early(progress, error)
         except Exception as error:  # noqa: BLE001 - the edge must answer whatever happened
             return self._failed_early(progress, error)
+
+    def _proceed_after(
+        self, unsettled: Future[None], progress: _Progress, proceed: Callable[[_Progress], Outcome]
+    ) -> Pending:
+        return Pending(unsettled, lambda _: self._continue(progress, lambda: proceed(progress)))
 
     def _perform_whole(self, progress: _Progress) -> Outcome:
         """Perform a call in one go."""
@@ -182,11 +186,10 @@ class RequestCore:
         Raises:
             ServiceError: the answer.
         """
-        request = progress.request
+        request, origin = progress.request, progress.origin
         find: FindKey[CallerKey] = self._find_caller if key is None else partial(self._find_caller, given=key)
-        now, origin = self._service.clock.now(), progress.origin
         verified: Verified[CallerKey] = self._prover.prove(
-            request, find, now, source=origin.source_ip, headers=progress.named
+            request, find, self._service.clock.now(), source=origin.source_ip, headers=progress.named
         )
         progress.verified = verified
         typed = awsjson.decode(request.body, progress.known_operation.request)
@@ -202,9 +205,10 @@ class RequestCore:
             raise
         except Exception as error:  # noqa: BLE001
             return self._failed(progress, error)
-        if isinstance(outcome, Future):
-            return Pending(outcome, lambda future: self._finish(progress, future))
-        return self._succeeded(progress, outcome)
+        return self._wait(progress, outcome) if isinstance(outcome, Future) else self._succeeded(progress, outcome)
+
+    def _wait(self, progress: _Progress, awaited: Future[Response | None]) -> Pending:
+        return Pending(awaited, lambda future: self._finish(progress, future))
 
     def _failed_early(self, progress: _Progress, error: Exception) -> Answer:
         """Record and answer what never reached the door."""

@@ -28,7 +28,7 @@ from strongroom.metrics import Metrics
 from strongroom.service import internal_failure
 from strongroom.wire import faults
 from strongroom.wire.core import CONTENT_TYPE, RequestCore
-from strongroom.wire.exchange import Answer, Headers, HttpRequest, Outcome
+from strongroom.wire.exchange import Answer, Headers, HttpRequest, Outcome, Pending
 
 CLOSE: Final = (b"Connection", b"close")
 """The header of an answer that is the last on its connection."""
@@ -133,16 +133,17 @@ class Edge:
         """Return the answer, or see to it that the client gets one."""
         if isinstance(outcome, Answer):
             return outcome
-        finish = outcome.finish
-        self._wait(outcome.future, lambda future: self._settle(finish(future), client), client)
+        self._wait(outcome, client)
         return None
 
-    def _wait(self, future: Future[Any], finish: _Finish, client: Client) -> None:
+    def _wait(self, outcome: Pending, client: Client) -> None:
+        finish = outcome.finish
         loop = asyncio.get_running_loop()
         arrivals = self._arrivals
         if arrivals is None or arrivals.loop is not loop:
             arrivals = self._arrivals = _Arrivals(loop, self.refused)
-        future.add_done_callback(partial(arrivals.add, finish, client))
+        settle = lambda future: self._settle(finish(future), client)  # noqa: E731
+        outcome.future.add_done_callback(partial(arrivals.add, settle, client))
 
     def _deliver(self, answer: Awaitable[Answer | None], client: Client) -> None:
         task = asyncio.get_running_loop().create_task(self._bring(answer, client))
