@@ -37,6 +37,25 @@ def test_plain_request_passes():
     check(method="GET", raw_path=b"/health", query_string=b"a=%20&b=~")
 
 
+def test_it_tells_whether_headers_by_name_are_all_there_is_and_ascii():
+    def tells(*more: tuple[bytes, bytes]) -> bool:
+        return http_guard.check("POST", b"/", b"", [*HEADERS, *more], "1.1")
+
+    assert tells()
+    assert tells((b"user-agent", b"a"))
+    assert not tells((b"user-agent", b"\xe4"))
+    assert not tells((b"accept", b"a"), (b"accept", b"b"))
+    assert not tells((b"accept", b"a"), (b"accept", b"\xe4"))
+
+
+def test_names_that_were_seen_before_do_not_excuse_their_values():
+    check()
+    refused("A header value holds a control byte.", headers=[(name, value + b"\0") for name, value in HEADERS])
+    refused("Content-Length must be digits.", headers=[*HEADERS[:-1], (b"content-length", b"-2")])
+    refused("The request is neither HTTP/1.1 nor HTTP/1.0.", http_version="1.2")
+    check()
+
+
 def test_a_presigned_request_passes():
     query = (
         b"Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Credential=AKIA%2F20261120%2Feu-west-1%2Fsts&X-Amz-Date=1"
