@@ -19,7 +19,7 @@ import msgspec
 from strongroom.domain.kms_key import DEFAULT_ALIAS
 from strongroom.storage.base import Foreseen, Given, NotBroughtError
 from strongroom.storage.brought import label_rows, policy_rows
-from strongroom.storage.postgresql_bringer import told
+from strongroom.storage.postgresql_brought import told
 from strongroom.storage.postgresql_changes import Change
 from strongroom.storage.postgresql_session import Session
 from strongroom.storage.rows import KMS_KEY_COLUMNS, SECRET_COLUMNS, VERSION_COLUMNS, Params, Row

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import select
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar, cast
@@ -84,10 +84,20 @@ class Session:
         self._usable.register(libpq.socket, select.POLLIN | select.POLLOUT)
         self._statements: dict[str, _Statement] = {}
         self._waiting: list[tuple[_Statement, list[bytes]]] = []
+        self._sent: list[_Statement] = []
+        self._came: list[pq.abc.PGresult] = []
 
     @property
     def is_lost(self) -> bool:
         return self._libpq.status == pq.ConnStatus.BAD
+
+    @property
+    def descriptor(self) -> int:
+        return self._libpq.socket
+
+    def end(self) -> None:
+        """Close the connection; whoever has it sees that it is lost."""
+        self._libpq.finish()
 
     def query(self, query: Query, params: Params) -> list[Row]:
         """Run a named query, as `execute` does."""
@@ -106,6 +116,62 @@ class Session:
             return []
         self._waiting.append((statement, values))
         return _rows(self._run_waiting()[-1], statement.columns)
+
+    # For who must not wait: a round trip in three parts, of which none does.
+
+    def stop_waiting(self, queries: Iterable[Query]) -> None:
+        """Make ready for round trips of these queries, of which `send` begins and `receive` ends one. Waits."""
+        for query in queries:
+            if query.text not in self._statements:
+                self._prepare(query.text)
+        self._libpq.nonblocking = 1
+        self._libpq.enter_pipeline_mode()
+
+    def wait_again(self) -> None:
+        """Go back to what waits. Nothing may be under way. Raises psycopg.Error if something is."""
+        self._libpq.exit_pipeline_mode()
+        self._libpq.nonblocking = 0
+
+    def send(self, asked: Sequence[tuple[Query, Params]]) -> bool:
+        """Begin a round trip of queries that return rows. Tell whether it is on its way, else `push` it."""
+        self._came = []
+        self._sent = [self._statements[query.text] for query, _ in asked]
+        for statement, (_, params) in zip(self._sent, asked, strict=True):
+            values = [_encoded(params[name], type_) for name, type_ in statement.parameters]
+            self._libpq.send_query_prepared(statement.name, values, statement.formats, _BINARY)
+        self._libpq.pipeline_sync()
+        return self.push()
+
+    def push(self) -> bool:
+        """Send on, as far as the connection takes it; tell whether that was all."""
+        return self._libpq.flush() == 0
+
+    def receive(self) -> list[list[Row]] | None:
+        """Take in what has come, and return the rows of each query when all have; None until then.
+
+        Raises:
+            psycopg.Error: one of them failed, or the connection is lost.
+        """
+        libpq = self._libpq
+        libpq.consume_input()
+        if libpq.status != pq.ConnStatus.OK:
+            raise psycopg.OperationalError("the connection is lost")
+        while self._sent and not libpq.is_busy():
+            result = libpq.get_result()
+            if result is None:  # ends a statement's results
+                if libpq.status != pq.ConnStatus.OK:
+                    raise psycopg.OperationalError("the connection is lost")
+            elif result.status == pq.ExecStatus.PIPELINE_SYNC:
+                return self._received()
+            else:
+                self._came.append(result)
+        return None
+
+    def _received(self) -> list[list[Row]]:
+        came, sent, self._came, self._sent = self._came, self._sent, [], []
+        for result in came:
+            self._require_success(result)
+        return [_rows(result, statement.columns) for result, statement in zip(came, sent, strict=True)]
 
     def execute_together(self, asked: Sequence[tuple[Query, Params]]) -> list[list[Row]]:
         """Run named queries that return rows in one round trip, with all that waits, and return the rows of each.

@@ -20,6 +20,7 @@ Why it is safe:
 from __future__ import annotations
 
 import contextlib
+import itertools
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -34,7 +35,9 @@ from psycopg_pool import PoolTimeout
 from strongroom.storage.base import Foreseen, Given, NotBroughtError, StorageError, Transaction
 from strongroom.storage.postgresql_changes import Change, combined
 from strongroom.storage.postgresql_foresight import Foresight, bring
+from strongroom.storage.postgresql_history import Notes
 from strongroom.storage.postgresql_session import Lender, Session
+from strongroom.storage.reach import Reach
 from strongroom.storage.sql import Queries
 from strongroom.storage.transaction import SqlTransaction
 
@@ -86,6 +89,7 @@ class PostgresqlWriter:
     Args:
         lender: makes what lends the thread its session.
         queries: of the dialect.
+        notes: tells readers what was changed.
         record: writes entries to the journal, on disk.
         committed: is told how many calls a commit was for.
         alone: makes a call in a transaction of its own, elsewhere, and tells its caller.
@@ -95,6 +99,7 @@ class PostgresqlWriter:
         self,
         lender: Callable[[], Lender],
         queries: Queries,
+        notes: Notes,
         *,
         record: Record,
         committed: Callable[[int], None],
@@ -102,6 +107,7 @@ class PostgresqlWriter:
     ) -> None:
         self._lender = lender
         self._queries = queries
+        self._notes = notes
         self._record = record
         self._committed = committed
         self._alone = alone
@@ -165,6 +171,7 @@ class PostgresqlWriter:
 
     def _transact(self, session: Session, together: list[ForeseenCall]) -> None:
         entries: list[bytes] = []
+        reach = Reach()
         session.begin("BEGIN")
         try:
             for distinct in _rounds(together):
@@ -172,8 +179,11 @@ class PostgresqlWriter:
                 changes: list[list[Change]] = []
                 for call, its in zip(distinct, given, strict=True):
                     entries += self._make(call, its, changes)
+                for query, params in itertools.chain.from_iterable(changes):
+                    reach.add(query.name, query.changes, params)
                 for query, params in combined(self._queries, changes):
                     session.query(query, params)
+            self._notes.leave(session, reach)
             session.flush()
             if entries:
                 self._record(entries)

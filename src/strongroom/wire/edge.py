@@ -14,7 +14,6 @@ import hmac
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
@@ -25,6 +24,7 @@ from strongroom import __version__, ids
 from strongroom.entropy import Entropy
 from strongroom.errors import ServiceError
 from strongroom.metrics import Metrics
+from strongroom.promises import Awaited
 from strongroom.service import internal_failure
 from strongroom.wire import faults
 from strongroom.wire.core import CONTENT_TYPE, RequestCore
@@ -137,7 +137,7 @@ class Edge:
         self._wait(outcome.future, lambda future: self._settle(finish(future), client), client)
         return None
 
-    def _wait(self, future: Future[Any], finish: _Finish, client: Client) -> None:
+    def _wait(self, future: Awaited[Any], finish: _Finish, client: Client) -> None:
         loop = asyncio.get_running_loop()
         arrivals = self._arrivals
         if arrivals is None or arrivals.loop is not loop:
@@ -158,7 +158,7 @@ class Edge:
             client.respond(answer)
 
 
-_Finish = Callable[[Future[Any]], Answer | None]
+_Finish = Callable[[Any], Answer | None]
 
 
 class _Arrivals:
@@ -171,10 +171,10 @@ class _Arrivals:
     def __init__(self, loop: asyncio.AbstractEventLoop, refused: Callable[[Exception], Answer]) -> None:
         self.loop = loop
         self._refused = refused
-        self._arrived: deque[tuple[_Finish, Client, Future[Any]]] = deque()
+        self._arrived: deque[tuple[_Finish, Client, Awaited[Any]]] = deque()
         self._is_loop_coming = False
 
-    def add(self, finish: _Finish, client: Client, future: Future[Any]) -> None:
+    def add(self, finish: _Finish, client: Client, future: Awaited[Any]) -> None:
         """Take what is done. Called on any thread."""
         self._arrived.append((finish, client, future))
         if not self._is_loop_coming:
