@@ -236,7 +236,8 @@ class PostgresqlStorage:
             with before_it_counts(session):
                 session.begin("BEGIN" if writable else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 result = work(tx)
-                self._notes.leave(session, reach)
+                if writable:
+                    self._notes.leave(session, reach)
                 session.flush()
         except (psycopg.Error, WriteRequiredError):  # run again, or as a write: it journals then
             session.roll_back()

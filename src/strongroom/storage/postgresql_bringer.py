@@ -190,4 +190,4 @@ class PostgresqlBringer:
         asked, distribute = questions([one.wanted for one in together], self._queries, None)
         with before_it_counts(session):
             answers = session.execute_together(asked)
-        return distribute(answers)[0]
+        return distribute(answers)

@@ -22,6 +22,8 @@ MARK: Final = ("mark", ())
 
 _ARN: Final = 3
 _PRINCIPAL_ARN: Final = 2
+_NOTED: Final = 1
+_PLACE: Final = 2
 _KEY: Final = 3
 _GRANTS: Final = _KEY + ACCESS_KEY_COLUMNS
 _VERSION: Final = SECRET_COLUMNS + 2
@@ -31,12 +33,14 @@ Wanted: TypeAlias = str | tuple[WantedVersion, ...]
 """Either the id of an access key, or versions."""
 
 Questions: TypeAlias = Sequence[tuple[Query, Params]]
+Distribute: TypeAlias = Callable[[Sequence[list[Row]]], list[Given]]
+"""Gives each its own of the answers to questions."""
 
 
 def questions(wanted: Iterable[Wanted], queries: Queries, since: int | None) -> tuple[Questions, Distribute]:
     """Return what to ask for all that is wanted, and what gives each its own of the answers.
 
-    With an access key comes what was noted by transactions from the number `since` on.
+    With each answer comes what was noted by transactions from the number `since` on.
     """
     together = list(wanted)
     keys = sorted({one for one in together if isinstance(one, str)})
@@ -47,19 +51,19 @@ def questions(wanted: Iterable[Wanted], queries: Queries, since: int | None) -> 
         asked.append((queries.reading["bring_access_keys"], params))
     if versions:
         places = [told(place, one) for place, one in enumerate(versions)]
-        asked.append((queries.reading["bring_versions"], {"wanted": _encode(places).decode()}))
+        asked.append((queries.reading["bring_versions"], {"wanted": _encode(places).decode(), "since": since}))
 
-    def distribute(answers: Sequence[list[Row]]) -> tuple[list[Given], tuple[str, str] | None]:
-        """Return what is given to each, and, if keys were asked for, the mark with what was noted."""
-        given_keys = {row[_KEY - 1]: _given_key(row) for row in answers[0]} if keys else {}
-        given = {versions[row[1]]: _given(versions[row[1]], row) for row in answers[-1]} if versions else {}
-        noted = answers[0][0][:2] if keys else None
-        return [given_keys[one] if isinstance(one, str) else _all(given[its] for its in one) for one in together], noted
+    def distribute(answers: Sequence[list[Row]]) -> list[Given]:
+        given_keys = {row[_NOTED + 1]: _given_key(row) for row in answers[0]} if keys else {}
+        given = {its: _given(its, row) for row in answers[-1] for its in (versions[row[_PLACE]],)} if versions else {}
+        return [given_keys[one] if isinstance(one, str) else _all(given[its] for its in one) for one in together]
 
     return asked, distribute
 
 
-Distribute: TypeAlias = Callable[[Sequence[list[Row]]], tuple[list[Given], tuple[str, str] | None]]
+def noted_in(answers: Sequence[list[Row]]) -> list[tuple[str, str]]:
+    """Return the mark of each answer, with what was noted."""
+    return [(rows[0][0], rows[0][_NOTED]) for rows in answers if rows]
 
 
 def _all(brought: Iterable[Given]) -> Given:
@@ -109,7 +113,7 @@ def told(place: int, wanted: WantedVersion) -> dict[str, Any]:
 
 def _given(wanted: WantedVersion, brought: Row) -> Given:
     """Return the rows of a secret and of its version by the queries that would find them."""
-    replicas, row = brought[2], brought[3:]
+    replicas, row = brought[_PLACE + 1], brought[_PLACE + 2 :]
     is_found = row[_ARN] is not None and wanted.arn in (None, row[_ARN])
     found = [row[:_VERSION]] if is_found else []
     place = (wanted.account_id, wanted.region)

@@ -131,8 +131,8 @@ class Notes:
         self._left = 0
 
     def leave(self, session: Session, reach: Reach) -> None:
-        """Note at the end of a transaction what it has changed, if anything."""
-        if reach.is_empty:
+        """Note at the end of a transaction what it has changed: also that it has changed nothing, and only locked."""
+        if not session.has_begun:
             return
         arns = reach.taken()
         subjects = None if arns is None or len(arns) > MAX_SECRETS else b"".join(sorted(map(subject_of, arns)))

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from strongroom.promises import Promise
 from strongroom.storage.base import Given
-from strongroom.storage.postgresql_brought import Distribute, Wanted, questions
+from strongroom.storage.postgresql_brought import Distribute, Wanted, noted_in, questions
 from strongroom.storage.postgresql_history import History
 from strongroom.storage.postgresql_session import Lender, Session
 from strongroom.storage.rows import Row
@@ -123,6 +123,8 @@ class Lane:
             wanted, promise = self._waiting.popleft()
             together.append((wanted, promise))
             rows += 1 if isinstance(wanted, str) else len(wanted)
+        # In the order of the statements, hence of their snapshots: what is recalled can follow forwards alone.
+        together.sort(key=lambda asked: not isinstance(asked[0], str))
         return together
 
     def _receive(self) -> None:
@@ -134,9 +136,9 @@ class Lane:
             self.close()
 
     def _arrive(self, answers: list[list[Row]]) -> None:
-        brought, noted = self._distribute(answers)
-        if noted is not None:
-            self._history.add(*noted)
+        brought = self._distribute(answers)
+        for mark, noted in noted_in(answers):
+            self._history.add(mark, noted)
         arrived, self._under_way = self._under_way, []
         self._set_out()  # the database works on the next ones while these are answered
         for (_, promise), given in zip(arrived, brought, strict=True):

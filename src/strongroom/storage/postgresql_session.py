@@ -196,9 +196,14 @@ class Session:
         self._waiting.clear()
         self.execute(text, {})
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether there was any statement since `begin`."""
+        return self._libpq.transaction_status != pq.TransactionStatus.IDLE or len(self._waiting) > 1
+
     def commit(self) -> None:
         """Commit, and return when it is done. Raises psycopg.Error if anything of the transaction failed."""
-        if self._libpq.transaction_status == pq.TransactionStatus.IDLE and len(self._waiting) == 1:
+        if not self.has_begun:
             self._waiting.clear()
             return
         self.execute("COMMIT", {})

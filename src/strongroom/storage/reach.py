@@ -50,15 +50,10 @@ class Reach:
     def __init__(self) -> None:
         self._arns: set[str] = set()
         self._is_anything = False
-        self.is_empty = True
-        """Whether there was no statement that changes something, even if no row came of it."""
 
     def add(self, name: str, table: str | None, params: Mapping[str, Any]) -> None:
         """Take a query into account, and the table it changes: None for one that changes nothing."""
-        if table is None:
-            return
-        self.is_empty = False
-        if table in OF_NO_ANSWER or name in DATES_OF_READS:
+        if table is None or table in OF_NO_ANSWER or name in DATES_OF_READS:
             return
         arn = params.get("arn") if table in OF_A_SECRET else None
         if arn is None:
@@ -69,5 +64,5 @@ class Reach:
     def taken(self) -> frozenset[str] | None:
         """Return the secrets changed since this was last asked; None if it may be anything."""
         arns = None if self._is_anything else frozenset(self._arns)
-        self._arns, self._is_anything, self.is_empty = set(), False, True
+        self._arns, self._is_anything = set(), False
         return arns

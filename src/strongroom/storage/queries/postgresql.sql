@@ -105,8 +105,8 @@ COALESCE(
 
 -- bring_versions --
 -- Secrets by name with what `find_secret` brings, each with the version that is wanted by id or by label, or else with
--- how many replicas it has
-SELECT {mark}, place, CASE WHEN wanted.version_id IS NULL AND wanted.label IS NULL
+-- how many replicas it has; and with what was noted, as above
+SELECT {mark}, {noted}, place, CASE WHEN wanted.version_id IS NULL AND wanted.label IS NULL
 THEN (SELECT COUNT(*) FROM replicas WHERE replicas.arn = found.arn) END, found.*, version.*
 FROM {wanted_secrets}
 LEFT JOIN LATERAL (
