@@ -44,7 +44,8 @@ from strongroom.storage.postgresql_bringer import PostgresqlBringer
 from strongroom.storage.postgresql_brought import MARK, serve
 from strongroom.storage.postgresql_history import Notes, watched
 from strongroom.storage.postgresql_session import LostConnectionError, Session, before_it_counts
-from strongroom.storage.postgresql_writer import CONFLICTS, ForeseenCall, PostgresqlWriter
+from strongroom.storage.postgresql_transaction import CONFLICTS, ForeseenCall, SharedTransactions
+from strongroom.storage.postgresql_writer import PostgresqlWriter, Surroundings
 from strongroom.storage.reach import Reach
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
@@ -144,12 +145,13 @@ class PostgresqlStorage:
         self.bringer: PostgresqlBringer = PostgresqlBringer(lambda: _Keeper(self._pool), self._queries)
         self._notes = Notes(self._queries)
         self._writer = PostgresqlWriter(
-            lambda: _Keeper(self._pool),
-            self._queries,
-            self._notes,
-            record=lambda entries: self._record(entries, durable=True),
-            committed=self._count_commit,
-            alone=self._make_alone,
+            SharedTransactions(self._queries, self._notes, self._count_commit),
+            Surroundings(
+                lambda: _Keeper(self._pool),
+                record=lambda entries: self._record(entries, durable=True),
+                alone=self._make_alone,
+                threads=self._threads,
+            ),
         )
 
     def describe(self) -> str:

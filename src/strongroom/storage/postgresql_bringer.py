@@ -26,6 +26,7 @@ from psycopg_pool import PoolTimeout
 from strongroom.promises import Awaited, Promise
 from strongroom.storage.base import Given, StorageError, WantedVersion
 from strongroom.storage.postgresql_brought import MARK, Wanted, questions
+from strongroom.storage.postgresql_channel import Channel, connected, handed_over
 from strongroom.storage.postgresql_history import History
 from strongroom.storage.postgresql_lane import MAX_TOGETHER, Lane
 from strongroom.storage.postgresql_session import Lender, Session, before_it_counts
@@ -72,10 +73,12 @@ class PostgresqlBringer:
 
     def close(self) -> None:
         """Stop. The loop that has asked runs no more."""
-        self._waiting.put(None)
-        self._thread.join()
         if self._lane is not None:
             self._lane.close()
+        self._waiting.put(None)
+        self._thread.join()
+
+    # The loop
 
     def _ask(self, wanted: Wanted) -> Awaited[Given]:
         try:
@@ -83,29 +86,20 @@ class PostgresqlBringer:
         except RuntimeError:
             return self._ask_thread(wanted)
         lane = self._lane
-        if lane is None or lane.is_closed or lane.loop is not loop:
-            self._have_lane_made(loop)
-            return self._ask_thread(wanted)
-        return lane.ask(wanted)
-
-    def _ask_thread(self, wanted: Wanted) -> Future[Given]:
-        told: Future[Given] = Future()
-        self._waiting.put(_Asked(wanted, told))
-        return told
-
-    def _have_lane_made(self, loop: asyncio.AbstractEventLoop) -> None:
+        if lane is not None and lane.loop is loop and not lane.is_closed:
+            return lane.ask(wanted)
         if not self._has_lane_made:
             self._has_lane_made = True
             self._waiting.put(loop)
+        return self._ask_thread(wanted)
 
-    def _take_lane(self, lane: Lane | None) -> None:
-        """Use a lane from now on; without one the next call has it tried again."""
+    def _take_channel(self, channel: Channel | None) -> None:
+        """Use a channel from now on; without one the next call has it tried again."""
         self._has_lane_made = False
-        if lane is not None:
-            former, self._lane = self._lane, lane
+        if channel is not None:
+            former, self._lane = self._lane, Lane(channel, self._queries, self.history, self._ask_again)
             if former is not None:
                 former.close()
-            lane.open()
 
     def _ask_again(self, wanted: Wanted, promise: Promise[Given], loop: asyncio.AbstractEventLoop) -> None:
         """Have the thread bring what the lane has failed to: nothing was changed by asking."""
@@ -122,37 +116,41 @@ class PostgresqlBringer:
 
     # The thread
 
+    def _ask_thread(self, wanted: Wanted) -> Future[Given]:
+        told: Future[Given] = Future()
+        self._waiting.put(_Asked(wanted, told))
+        return told
+
     def _run(self) -> None:
         lender = self._lender()
-        try:
-            while (first := self._waiting.get()) is not None:
-                if isinstance(first, asyncio.AbstractEventLoop):
-                    self._make_lane(first)
-                elif self._serve(lender, first):
-                    return
-        finally:
-            lender.give_back()
+        behind: _Asked | asyncio.AbstractEventLoop | None = self._waiting.get()
+        while behind is not None:
+            if isinstance(behind, _Asked):
+                behind = self._serve(lender, behind)
+                continue
+            asked = [self._queries.reading[name] for name in ("bring_access_keys", "bring_versions")]
+            handed_over(connected(behind, self._lender(), asked), behind, self._take_channel)
+            behind = self._waiting.get()
+        lender.give_back()
 
-    def _make_lane(self, loop: asyncio.AbstractEventLoop) -> None:
-        lender, lane = self._lender(), None
-        with suppress(psycopg.Error, PoolTimeout):  # calls that the thread serves tell what is wrong
-            session = lender.use(self._made_ready)
-            lane = Lane(loop, lender, session, self._queries, self.history, self._ask_again)
-        try:
-            loop.call_soon_threadsafe(self._take_lane, lane)
-        except RuntimeError:  # the loop was closed meanwhile
-            self._has_lane_made = False
-            if lane is not None:
-                lane.close()
+    def _serve(self, lender: Lender, first: _Asked) -> _Asked | asyncio.AbstractEventLoop | None:
+        """Bring what is wanted, together with what waits behind it; return what comes next."""
+        together, rows = [first], first.rows
+        behind: _Asked | asyncio.AbstractEventLoop | None = None
+        has_more = True
+        while has_more and rows < MAX_TOGETHER:
+            try:
+                behind = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            has_more = isinstance(behind, _Asked)
+            if isinstance(behind, _Asked):
+                together.append(behind)
+                rows += behind.rows
+        self._tell(lender, together)
+        return self._waiting.get() if has_more else behind
 
-    def _made_ready(self, session: Session) -> Session:
-        with before_it_counts(session):
-            session.stop_waiting(self._queries.reading[name] for name in ("bring_access_keys", "bring_versions"))
-        return session
-
-    def _serve(self, lender: Lender, first: _Asked) -> bool:
-        """Bring what is wanted, with what waits behind it; tell whether this was the end."""
-        together, behind = self._gather(first)
+    def _tell(self, lender: Lender, together: list[_Asked]) -> None:
         try:
             brought = lender.use(lambda session: self._bring(session, together))
         except (psycopg.Error, PoolTimeout) as error:
@@ -165,26 +163,6 @@ class PostgresqlBringer:
         else:
             for asked, given in zip(together, brought, strict=True):
                 asked.told.set_result(given)
-        if isinstance(behind, asyncio.AbstractEventLoop):
-            self._make_lane(behind)
-            return False
-        return behind
-
-    def _gather(self, first: _Asked) -> tuple[list[_Asked], asyncio.AbstractEventLoop | bool]:
-        """Return `first` and the calls that wait behind it; and what came that is no call: a loop, or the end."""
-        together, rows = [first], first.rows
-        while rows < MAX_TOGETHER:
-            try:
-                asked = self._waiting.get_nowait()
-            except queue.Empty:
-                break
-            if asked is None:
-                return together, True
-            if not isinstance(asked, _Asked):
-                return together, asked
-            together.append(asked)
-            rows += asked.rows
-        return together, False
 
     def _bring(self, session: Session, together: list[_Asked]) -> list[Given]:
         asked, distribute = questions([one.wanted for one in together], self._queries, None)

@@ -130,16 +130,24 @@ class Notes:
         self._clear = queries.writing["clear_changes"]
         self._left = 0
 
-    def leave(self, session: Session, reach: Reach) -> None:
-        """Note at the end of a transaction what it has changed: also that it has changed nothing, and only locked."""
-        if not session.has_begun:
-            return
+    @property
+    def queries(self) -> tuple[Query, Query]:
+        """What leaves notes, and clears old ones away."""
+        return self._note, self._clear
+
+    def of(self, reach: Reach) -> list[tuple[Query, Params]]:
+        """Return what a transaction does at its end to note what it has changed: also if it has only locked."""
         arns = reach.taken()
         subjects = None if arns is None or len(arns) > MAX_SECRETS else b"".join(sorted(map(subject_of, arns)))
-        session.query(self._note, {"subjects": subjects})
+        note: tuple[Query, Params] = self._note, {"subjects": subjects}
         self._left += 1
-        if self._left % CLEARED_EVERY == 0:
-            session.query(self._clear, {"kept": ROWS_KEPT})
+        return [note] if self._left % CLEARED_EVERY else [note, (self._clear, {"kept": ROWS_KEPT})]
+
+    def leave(self, session: Session, reach: Reach) -> None:
+        """Note at the end of a transaction what it has changed, if it has begun."""
+        if session.has_begun:
+            for query, params in self.of(reach):
+                session.query(query, params)
 
 
 def watched(execute: Execute, reach: Reach) -> Execute:

@@ -1,8 +1,4 @@
-"""A connection to PostgreSQL whose round trips the event loop waits for, as it does for its clients.
-
-A thread that waits for a round trip is woken at its end and wakes the loop then, and each of the two waits for the
-other to let go of the interpreter: that cost as much as the round trip itself (docs/performance.md).
-"""
+"""Reads of many calls on one channel to PostgreSQL, for those who ask on an event loop."""
 
 from __future__ import annotations
 
@@ -14,8 +10,8 @@ from typing import Final, TypeAlias
 from strongroom.promises import Promise
 from strongroom.storage.base import Given
 from strongroom.storage.postgresql_brought import Distribute, Wanted, noted_in, questions
+from strongroom.storage.postgresql_channel import Channel
 from strongroom.storage.postgresql_history import History
-from strongroom.storage.postgresql_session import Lender, Session
 from strongroom.storage.rows import Row
 from strongroom.storage.sql import Queries
 
@@ -30,39 +26,27 @@ AskAgain: TypeAlias = Callable[[Wanted, Promise[Given], asyncio.AbstractEventLoo
 
 
 class Lane:
-    """One round trip at a time, for those who wait together. Made on any thread, used on that of its loop alone.
+    """One round trip at a time, for those who wait together; used on the thread of its loop alone.
 
-    When a round trip fails, for whatever reason, those who wait are left to `ask_again` and the lane is closed.
-    `lender` has lent the `session`, which was told to `stop_waiting`.
+    When one fails, for whatever reason, those who wait are left to `ask_again` and the lane is closed.
     """
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        lender: Lender,
-        session: Session,
-        queries: Queries,
-        history: History,
-        ask_again: AskAgain,
-    ) -> None:
-        self.loop = loop
-        self.is_closed = False
-        self._lender = lender
-        self._session = session
-        self._descriptor = session.descriptor
+    def __init__(self, channel: Channel, queries: Queries, history: History, ask_again: AskAgain) -> None:
+        self.loop = channel.loop
+        self._channel = channel
         self._queries = queries
         self._history = history
         self._ask_again = ask_again
         self._trips = 0
         self._last_together = 0
-        self._is_pushing = False
         self._waiting: deque[tuple[Wanted, Promise[Given]]] = deque()
         self._under_way: list[tuple[Wanted, Promise[Given]]] = []
         self._distribute: Distribute
+        channel.listen(self._arrive, lambda _: self.close())
 
-    def open(self) -> None:
-        """Listen to the connection: also when nothing is asked, to notice its end."""
-        self.loop.add_reader(self._descriptor, self._receive)
+    @property
+    def is_closed(self) -> bool:
+        return self._channel.is_lost
 
     def ask(self, wanted: Wanted) -> Promise[Given]:
         """Have something brought, with all that is asked for in this turn of the loop or before it is under way."""
@@ -73,18 +57,8 @@ class Lane:
         return promise
 
     def close(self) -> None:
-        """Give the connection back, or end it if a round trip is under way; who waits is left to `ask_again`."""
-        if self.is_closed:
-            return
-        self.is_closed = True
-        if not self.loop.is_closed():
-            self.loop.remove_reader(self._descriptor)
-            self._stop_pushing()
-        if self._under_way or self._session.is_lost:
-            self._session.end()
-        else:
-            self._session.wait_again()
-        self._lender.give_back()
+        """Give the connection back; who waits is left to `ask_again`."""
+        self._channel.close()
         waiting, self._under_way = [*self._under_way, *self._waiting], []
         self._waiting.clear()
         for wanted, promise in waiting:
@@ -107,15 +81,9 @@ class Lane:
         self._trips += 1
         self._under_way = self._next()
         self._last_together = len(self._under_way)
-        asked, self._distribute = questions(
-            [wanted for wanted, _ in self._under_way], self._queries, self._history.since
-        )
-        try:
-            if not self._session.send(asked):
-                self._is_pushing = True
-                self.loop.add_writer(self._descriptor, self._push)
-        except Exception:  # noqa: BLE001 - whatever it is, it shows when it is asked again
-            self.close()
+        wanted = [one for one, _ in self._under_way]
+        asked, self._distribute = questions(wanted, self._queries, self._history.since)
+        self._channel.ask(asked)
 
     def _next(self) -> list[tuple[Wanted, Promise[Given]]]:
         together, rows = [], 0
@@ -127,14 +95,6 @@ class Lane:
         together.sort(key=lambda asked: not isinstance(asked[0], str))
         return together
 
-    def _receive(self) -> None:
-        try:
-            answers = self._session.receive()
-            if answers is not None:
-                self._arrive(answers)
-        except Exception:  # noqa: BLE001
-            self.close()
-
     def _arrive(self, answers: list[list[Row]]) -> None:
         brought = self._distribute(answers)
         for mark, noted in noted_in(answers):
@@ -143,15 +103,3 @@ class Lane:
         self._set_out()  # the database works on the next ones while these are answered
         for (_, promise), given in zip(arrived, brought, strict=True):
             promise.tell(given)
-
-    def _push(self) -> None:
-        try:
-            if self._session.push():
-                self._stop_pushing()
-        except Exception:  # noqa: BLE001
-            self.close()
-
-    def _stop_pushing(self) -> None:
-        if self._is_pushing:
-            self._is_pushing = False
-            self.loop.remove_writer(self._descriptor)

@@ -25,6 +25,10 @@ from strongroom.storage.sql import Query
 
 T = TypeVar("T")
 
+BEGIN: Final = Query("begin", "BEGIN", lambda params: params)
+COMMIT: Final = Query("commit", "COMMIT", lambda params: params)
+ROLLBACK: Final = Query("roll back", "ROLLBACK", lambda params: params)
+
 _BINARY: Final = pq.Format.BINARY
 _INT8: Final = 20
 _BYTEA: Final = 17
@@ -46,6 +50,7 @@ class _Statement:
     parameters: tuple[tuple[str, int], ...]
     formats: list[int]
     columns: tuple[tuple[int, Callable[[bytes], Any]], ...]
+    is_commit: bool
 
 
 class LostConnectionError(psycopg.OperationalError):
@@ -115,7 +120,7 @@ class Session:
             self._waiting.append((statement, values))
             return []
         self._waiting.append((statement, values))
-        return _rows(self._run_waiting()[-1], statement.columns)
+        return _rows(self._run_waiting()[-1], statement)
 
     # For who must not wait: a round trip in three parts, of which none does.
 
@@ -171,10 +176,15 @@ class Session:
         came, sent, self._came, self._sent = self._came, self._sent, [], []
         for result in came:
             self._require_success(result)
-        return [_rows(result, statement.columns) for result, statement in zip(came, sent, strict=True)]
+        return [_rows(result, statement) for result, statement in zip(came, sent, strict=True)]
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a round trip has begun that has not ended."""
+        return bool(self._sent)
 
     def execute_together(self, asked: Sequence[tuple[Query, Params]]) -> list[list[Row]]:
-        """Run named queries that return rows in one round trip, with all that waits, and return the rows of each.
+        """Run queries in one round trip, with all that waits, and return the rows of each.
 
         Raises:
             psycopg.Error: one of them failed, or one that waited did; nothing waits any more.
@@ -184,7 +194,7 @@ class Session:
             values = [_encoded(params[name], type_) for name, type_ in statement.parameters]
             self._waiting.append((statement, values))
         results = self._run_waiting()[-len(asked) :]
-        return [_rows(result, statement.columns) for result, statement in zip(results, statements, strict=True)]
+        return [_rows(result, statement) for result, statement in zip(results, statements, strict=True)]
 
     def flush(self) -> None:
         """Run what waits. Raises psycopg.Error if any of it failed."""
@@ -206,9 +216,7 @@ class Session:
         if not self.has_begun:
             self._waiting.clear()
             return
-        self.execute("COMMIT", {})
-        if self._run_waiting()[-1].command_status != b"COMMIT":
-            raise psycopg.OperationalError("the transaction was rolled back")
+        self.execute_together([(COMMIT, {})])
 
     def roll_back(self) -> None:
         """Undo the transaction. A connection that is lost has done so by itself."""
@@ -235,7 +243,9 @@ class Session:
         if {type_ for _, type_ in parameters} - _GIVEN or set(types) - _DECODERS.keys():
             raise TypeError(f"a type that is not spoken here: {parameters}, {types}: {query}")
         columns = tuple((column, _DECODERS[type_]) for column, type_ in enumerate(types))
-        statement = self._statements[text] = _Statement(name, parameters, [_BINARY] * len(names), columns)
+        statement = self._statements[text] = _Statement(
+            name, parameters, [_BINARY] * len(names), columns, text == COMMIT.text
+        )
         return statement
 
     def _run_waiting(self) -> list[pq.abc.PGresult]:
@@ -301,8 +311,10 @@ def _encoded(value: Any, type_: int) -> bytes:
     return bytes(value) if type_ == _BYTEA else str(value).encode()
 
 
-def _rows(result: pq.abc.PGresult, decoders: Sequence[tuple[int, Callable[[bytes], Any]]]) -> list[Row]:
-    value = result.get_value
+def _rows(result: pq.abc.PGresult, statement: _Statement) -> list[Row]:
+    if statement.is_commit and result.command_status != b"COMMIT":
+        raise psycopg.OperationalError("the transaction was rolled back")
+    value, decoders = result.get_value, statement.columns
     return [
         tuple([None if (content := value(row, column)) is None else decode(content) for column, decode in decoders])
         for row in range(result.ntuples)
