@@ -6,6 +6,7 @@ millisecond at a time; only the journal is put on disk by a thread.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -29,6 +30,9 @@ from strongroom.storage.rows import Row
 
 SLICE_SECONDS: Final = 0.001
 """How long the loop works out calls before it looks after its clients again."""
+
+GATHER_SECONDS: Final = 0.002
+"""How long a transaction waits for as many calls as the last one had (docs/adr/0022)."""
 
 MAX_TRANSACTIONS: Final = 20_000
 """Transactions after which the connection is given back: the pool renews those that are old."""
@@ -58,6 +62,8 @@ class WriteLane:
         self._threads = threads
         self._told = told
         self._count = 0
+        self._last_together = 0
+        self._gathering: asyncio.Handle | None = None
         self._waiting: deque[ForeseenCall] = deque()
         self._under_way: list[ForeseenCall] = []
         self._steps: Steps | None = None
@@ -70,9 +76,9 @@ class WriteLane:
 
     def submit(self, call: ForeseenCall) -> None:
         """Make a call, together with all that are submitted in this turn of the loop or before it is their turn."""
-        if not self._waiting and not self._under_way:
-            self.loop.call_soon(self._gather, 0)
         self._waiting.append(call)
+        if not self._under_way:
+            self._gather()
 
     def close(self) -> None:
         """Give the connection back; what is under way is undone, or as good as, and nobody is told that it is done."""
@@ -82,15 +88,16 @@ class WriteLane:
         failed(left, StorageError("the storage is closed"))
         self._told(left)
 
-    def _gather(self, before: int) -> None:
-        """Wait for others for as long as each turn of the loop brings some."""
-        waiting = len(self._waiting)
-        if before < waiting < MAX_TOGETHER:
-            self.loop.call_soon(self._gather, waiting)
-        else:
-            self._set_out()
+    def _gather(self) -> None:
+        """Wait a moment for as many calls as the last transaction had: callers who were answered together ask again."""
+        if self._gathering is None:
+            self._gathering = self.loop.call_later(GATHER_SECONDS, self._set_out)
+        if len(self._waiting) >= self._last_together:
+            self._gathering.cancel()
+            self._gathering = self.loop.call_soon(self._set_out)
 
     def _set_out(self) -> None:
+        self._gathering = None
         if self._under_way or not self._waiting:
             return
         if self._channel.is_lost or self._count >= MAX_TRANSACTIONS:
@@ -98,6 +105,7 @@ class WriteLane:
             return
         self._count += 1
         self._under_way = [self._waiting.popleft() for _ in range(min(MAX_TOGETHER, len(self._waiting)))]
+        self._last_together = len(self._under_way)
         self._steps = self._transactions.steps(self._under_way)
         self._failure = None
         self._take_steps(None)
@@ -153,11 +161,11 @@ class WriteLane:
 
     def _end(self) -> None:
         made, self._under_way, self._steps = self._under_way, [], None
+        self._told(made)
         if self._channel.is_lost:
             self._retire()
-        else:
-            self._set_out()
-        self._told(made)
+        elif self._waiting:
+            self._gather()
 
     def _retire(self) -> None:
         """Close the channel, and have whoever waits make the call alone."""
