@@ -37,6 +37,7 @@ class Channel:
         self._session = session
         self._descriptor = session.descriptor
         self._is_cut_off = False
+        self._is_listening = False
         self._is_pushing = False
         self._came: Came
         self._failed: Failed
@@ -48,6 +49,7 @@ class Channel:
     def listen(self, came: Came, failed: Failed) -> None:
         """Begin, also to notice the end of the connection when nothing is asked."""
         self._came, self._failed = came, failed
+        self._is_listening = True
         self.loop.add_reader(self._descriptor, self._receive)
 
     def ask(self, statements: Sequence[tuple[Query, Params]]) -> None:
@@ -103,7 +105,9 @@ class Channel:
             self._failed(error)
 
     def _stop_listening(self) -> None:
-        if not self.loop.is_closed():
+        """Once: libpq closes a lost connection by itself, and its descriptor may be another one's soon."""
+        if self._is_listening and not self.loop.is_closed():
+            self._is_listening = False
             self.loop.remove_reader(self._descriptor)
             self._stop_pushing()
 
