@@ -18,7 +18,7 @@ from support.storages import insert_secret, make_job, run_sql
 SERVER = "2026-11-22 10:00:00+00"
 
 
-def noted(**told):
+def noted(**told: list[str] | None):
     """Return notes as they are read: by number, a list of names or None for anything."""
     return json.dumps(
         [
@@ -28,7 +28,7 @@ def noted(**told):
     )
 
 
-def subjects(*names):
+def subjects(*names: str):
     return frozenset(subject_of(name) for name in names)
 
 
