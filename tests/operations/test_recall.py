@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,13 +20,14 @@ from strongroom.storage import sqlite as sqlite_module
 from strongroom.storage.base import StorageError
 from strongroom.storage.postgresql import PostgresqlStorage
 from strongroom.storage.postgresql_bringer import PostgresqlBringer
-from strongroom.wire.exchange import Answer, HttpRequest, Pending, waited
+from strongroom.wire.exchange import Answer, HttpRequest, Outcome, Pending, waited
 from support.deployment import Deployment, config_for, deployed, token
 from support.factories import ACCOUNT_ID
 from support.kms_keys import change_state, create_key
+from support.on_loop import RunningLoop, running_loop
 from support.postgres import empty
 from support.signing import Signer
-from support.storages import open_database
+from support.storages import open_database, run_sql
 
 KEY = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 NOT_FOUND = (400, "ResourceNotFoundException")
@@ -38,6 +39,16 @@ class Client:
 
     deployment: Deployment
     url: str
+    loop: RunningLoop | None = None
+    """Where it asks, as a server does; without one on the test's own thread."""
+
+    def answer(self, request: HttpRequest) -> Answer:
+        def begin() -> Outcome:
+            return self.deployment.node.edge._core.begin(request)
+
+        answer = waited(begin()) if self.loop is None else self.loop.answer(begin)
+        assert isinstance(answer, Answer)
+        return answer
 
     def request(self, secret_id: str = "app/db", **members: str) -> HttpRequest:
         return self.signed("GetSecretValue", {"SecretId": secret_id, **members})
@@ -51,31 +62,32 @@ class Client:
 
     def ask(self, operation: str, **members: Any) -> Any:
         """Return what is told, as clients of a server have it."""
-        answer = waited(self.deployment.node.edge._core.begin(self.signed(operation, members)))
-        assert isinstance(answer, Answer)
-        return json.loads(answer.body)
+        return json.loads(self.answer(self.signed(operation, members)).body)
 
     def read(self, secret_id: str = "app/db", **members: str) -> Any:
         """Return the value, or status and error of a refusal."""
-        answer = waited(self.deployment.node.edge._core.begin(self.request(secret_id, **members)))
-        assert isinstance(answer, Answer)
+        answer = self.answer(self.request(secret_id, **members))
         told = json.loads(answer.body)
         return told["SecretString"] if answer.status == 200 else (answer.status, told["__type"])
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "postgresql on a loop"])
 def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
     url = "sqlite" if request.param == "sqlite" else request.getfixturevalue("shared_postgres_url")
-    if request.param == "postgresql":
+    if request.param != "sqlite":
         empty(url)
     config = config_for(url, tmp_path, root_access_key_id=KEY[0], root_secret_access_key=KEY[1])
     with deployed(config) as deployment:
         deployment.create("app/db", "one")
         deployment.put("app/db", 2, "two")
-        client = Client(deployment, url if request.param == "postgresql" else f"sqlite:///{config.database_path}")
-        assert client.read() == "two"
-        deployment.settle()
-        yield client
+        client = Client(deployment, f"sqlite:///{config.database_path}" if request.param == "sqlite" else url)
+        with running_loop() if request.param.endswith("loop") else nullcontext() as client.loop:
+            assert client.read() == "two"
+            while client.loop is not None and deployment.node.storage.bringer._lane is None:
+                assert client.read() == "two"
+            deployment.settle()
+            assert client.read() == "two"
+            yield client
 
 
 def test_what_was_read_before_is_not_worked_out_again_while_nothing_is_committed(client, statements):
@@ -165,6 +177,45 @@ def test_no_read_that_begins_after_a_commit_is_answered_as_before_it(client, cha
     assert [client.read() for _ in range(3)] == [then] * 3
 
 
+TELLS_CHANGES = pytest.mark.parametrize("client", ["sqlite", "postgresql on a loop"], indirect=True)
+"""Where what commits have changed is known: of PostgreSQL the loop's own connection learns it."""
+
+
+@pytest.fixture
+def kept(client: Client) -> Client:
+    """A client that has read a second secret: what was worked out for it is kept through commits about others."""
+    client.deployment.create("app/other", "other")
+    for _ in range(2):
+        assert client.read("app/other") == "other"
+        assert client.read() == "two"
+    return client
+
+
+@TELLS_CHANGES
+@pytest.mark.parametrize("change", [put, move_label, put_elsewhere, delete, purge, deny])
+def test_a_commit_about_one_secret_leaves_what_is_recalled_of_others(kept, statements, change):
+    change(kept)
+    statements.clear()
+    assert kept.read("app/other") == "other"
+    assert "find_version" not in statements
+    assert kept.read() != "two"
+
+
+@TELLS_CHANGES
+@pytest.mark.parametrize("change", [disable_key, disable_caller])
+def test_a_commit_about_more_than_secrets_makes_everything_forgotten(kept, change):
+    change(kept)
+    assert kept.read("app/other")[0] == 400
+
+
+@TELLS_CHANGES
+def test_what_someone_changes_behind_the_servers_back_is_noticed_too(kept):
+    label = "UPDATE stages SET version_id = :id WHERE label = 'AWSCURRENT' AND arn LIKE :pattern"
+    run_sql(kept.url, label, id=token(1), pattern="%app/db%")
+    assert kept.read() == "one"
+    assert kept.read("app/other") == "other"
+
+
 def test_what_is_purged_is_forgotten_data_keys_among_it(client):
     recall = client.deployment.node.service.recall
     assert [client.read() for _ in range(2)] == ["two"] * 2
@@ -196,7 +247,7 @@ def test_a_forged_signature_is_refused_whatever_is_recalled(client):
     assert client.read() == "two"
     request = client.request()
     forged = [(name, value[:-4] + b"0000" if name == b"authorization" else value) for name, value in request.headers]
-    answer = waited(client.deployment.node.edge._core.begin(HttpRequest("POST", b"/", b"", forged, request.body, "")))
+    answer = client.answer(HttpRequest("POST", b"/", b"", forged, request.body, ""))
     assert json.loads(answer.body)["__type"] == "InvalidSignatureException"
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from strongroom.storage.base import Foreseen, StorageError, WantedVersion
 from support.factories import ACCOUNT_ID, REGION
+from support.on_loop import OnLoop, running_loop
 from support.storages import insert_secret, make_job, make_version, run_sql
 
 WAIT_SECONDS = 30
@@ -49,10 +50,16 @@ def submit(storage):
 CALLS = [read, look_up, bring_key, bring_version, write, submit]
 
 
-@pytest.fixture
-def storage(postgresql):
+@pytest.fixture(params=["thread", "loop"])
+def storage(request, postgresql):
     insert_secret(postgresql, name="app")
-    return postgresql
+    if request.param == "thread":
+        yield postgresql
+        return
+    with running_loop() as loop:
+        on_loop = OnLoop(postgresql, loop)
+        on_loop.await_lanes(Foreseen(WANTED, None))
+        yield on_loop
 
 
 def lose_connections(postgres_url):

@@ -14,6 +14,7 @@ from strongroom.storage.postgresql_foresight import Foresight
 from strongroom.storage.sql import load
 from strongroom.storage.transaction import SqlTransaction
 from support.factories import ACCOUNT_ID, REGION, make_secret
+from support.on_loop import OnLoop, running_loop
 from support.storages import (
     JournalRefused,
     insert_secret,
@@ -56,11 +57,18 @@ def types_in(storage):
     return {name: storage.read(lambda tx, name=name: find(tx, name).type) for name in "abc"}
 
 
-@pytest.fixture
-def storage(postgresql):
+@pytest.fixture(params=["thread", "loop"])
+def storage(request, postgresql, journal):
     for name in "abc":
         insert_secret(postgresql, name=name)
-    return postgresql
+    if request.param == "thread":
+        yield postgresql
+        return
+    with running_loop() as loop:
+        on_loop = OnLoop(postgresql, loop)
+        on_loop.await_lanes(foreseen("a"))
+        journal.batches.clear()
+        yield on_loop
 
 
 class Gate:

@@ -30,6 +30,7 @@ from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.secret import Secret, Version
 from strongroom.domain.trail_event import EventPlace, EventQuery, Reader, TrailEvent, TrailPosition
 from strongroom.metrics import Metrics
+from strongroom.promises import Awaited
 from strongroom.recall import Mark, Subject
 from strongroom.storage.records import (
     AccessKeyRow,
@@ -323,8 +324,8 @@ class Bringer(Protocol):
     What is asked for is read after it was asked for: nothing that was acknowledged before is missed.
     """
 
-    def access_key(self, access_key_id: str) -> Future[Given]: ...
-    def versions(self, wanted: tuple[WantedVersion, ...]) -> Future[Given]: ...
+    def access_key(self, access_key_id: str) -> Awaited[Given]: ...
+    def versions(self, wanted: tuple[WantedVersion, ...]) -> Awaited[Given]: ...
     def together(self, earlier: Given, later: Given) -> Given:
         """Return what two askings brought, for one read."""
         ...

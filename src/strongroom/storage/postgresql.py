@@ -40,9 +40,13 @@ from strongroom.storage.base import (
 )
 from strongroom.storage.listing import Run
 from strongroom.storage.migrate import VERSION_TABLE, complete, dialect_text, pending
-from strongroom.storage.postgresql_bringer import MARK, PostgresqlBringer, serve
+from strongroom.storage.postgresql_bringer import PostgresqlBringer
+from strongroom.storage.postgresql_brought import MARK, serve
+from strongroom.storage.postgresql_history import Notes, watched
 from strongroom.storage.postgresql_session import LostConnectionError, Session, before_it_counts
-from strongroom.storage.postgresql_writer import CONFLICTS, ForeseenCall, PostgresqlWriter
+from strongroom.storage.postgresql_transaction import CONFLICTS, ForeseenCall, SharedTransactions
+from strongroom.storage.postgresql_writer import PostgresqlWriter, Surroundings
+from strongroom.storage.reach import Reach
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
 from strongroom.storage.transaction import SqlTransaction
@@ -139,12 +143,15 @@ class PostgresqlStorage:
         self._guarded(lambda: self._pool.wait(CONNECT_TIMEOUT_S))
         self._threads = ThreadPoolExecutor(pool_size, thread_name_prefix="postgresql")
         self.bringer: PostgresqlBringer = PostgresqlBringer(lambda: _Keeper(self._pool), self._queries)
+        self._notes = Notes(self._queries)
         self._writer = PostgresqlWriter(
-            lambda: _Keeper(self._pool),
-            self._queries,
-            record=lambda entries: self._record(entries, durable=True),
-            committed=self._count_commit,
-            alone=self._make_alone,
+            SharedTransactions(self._queries, self._notes, self._count_commit),
+            Surroundings(
+                lambda: _Keeper(self._pool),
+                record=lambda entries: self._record(entries, durable=True),
+                alone=self._make_alone,
+                threads=self._threads,
+            ),
         )
 
     def describe(self) -> str:
@@ -158,8 +165,8 @@ class PostgresqlStorage:
         rows = None if given is None else given.get(MARK)
         return str(rows[0][0]) if rows else None
 
-    def changed(self, old: Mark, new: Mark) -> frozenset[Subject] | None:  # noqa: ARG002 - it is not known
-        return None
+    def changed(self, old: Mark, new: Mark) -> frozenset[Subject] | None:
+        return self.bringer.history.between(old, new)
 
     def read(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:
         if given is not None:
@@ -223,11 +230,16 @@ class PostgresqlStorage:
             self._pool.putconn(connection)
 
     def _transact(self, session: Session, work: Callable[[Transaction], T], *, writable: bool) -> T:
-        tx = SqlTransaction(session.query, self._queries, writable=writable)
+        reach = Reach()
+        tx = SqlTransaction(
+            watched(session.query, reach) if writable else session.query, self._queries, writable=writable
+        )
         try:
             with before_it_counts(session):
                 session.begin("BEGIN" if writable else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 result = work(tx)
+                if writable:
+                    self._notes.leave(session, reach)
                 session.flush()
         except (psycopg.Error, WriteRequiredError):  # run again, or as a write: it journals then
             session.roll_back()

@@ -2,50 +2,42 @@
 
 Calls that come while a round trip is under way go together with the next one, so under load the database
 is asked once for many of them, and alone a call waits for nobody. Every call is answered from what was read
-after it asked. A secret's row, its labels, policies, version and keys come in one statement, hence from one
-snapshot.
+after it asked.
 
-Why a thread: it waits for the database; the calls themselves go on where they came from. Why one: with two round trips
-under way each carries half as many calls, and costs the same (docs/performance.md). A call waits for two at most.
+Who asks on a running event loop has its round trips waited for by that loop (`postgresql_lane`). Where there is none,
+while a connection for the loop is being made ready, and where that has failed, a thread waits; it is also the one that
+finds out what is wrong and tries again. One round trip at a time: with two under way each carries half as many calls,
+and costs the same (docs/performance.md). A call waits for two at most.
 """
 
 from __future__ import annotations
 
-import itertools
+import asyncio
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
 
-import msgspec
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from strongroom.storage.base import Given, NotBroughtError, StorageError, WantedVersion
+from strongroom.promises import Awaited, Promise
+from strongroom.storage.base import Given, StorageError, WantedVersion
+from strongroom.storage.postgresql_brought import MARK, Wanted, questions
+from strongroom.storage.postgresql_channel import Channel, connected, handed_over
+from strongroom.storage.postgresql_history import History
+from strongroom.storage.postgresql_lane import MAX_TOGETHER, Lane
 from strongroom.storage.postgresql_session import Lender, Session, before_it_counts
-from strongroom.storage.rows import ACCESS_KEY_COLUMNS, SECRET_COLUMNS, Params, Row
-from strongroom.storage.sql import Queries, Query
-
-MAX_TOGETHER: Final = 128
-"""Rows from which on no more calls join those that go together."""
-
-MARK: Final = ("mark", ())
-"""Where `Given` has the mark: the snapshot and the server it is of. What two equal ones see is the same."""
-
-_ARN: Final = 3
-_PRINCIPAL_ARN: Final = 2
-_GRANTS: Final = 2 + ACCESS_KEY_COLUMNS
-_VERSION: Final = SECRET_COLUMNS + 2
-_encode: Final = msgspec.json.Encoder().encode
+from strongroom.storage.sql import Queries
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """Either an access key or versions, and whom to tell."""
+    """What is wanted, and whom to tell."""
 
-    wanted: str | tuple[WantedVersion, ...]
+    wanted: Wanted
     told: Future[Given]
 
     @property
@@ -54,20 +46,22 @@ class _Asked:
 
 
 class PostgresqlBringer:
-    """The thread, and the calls that wait for it. `lender` makes what lends it its session."""
+    """The thread, the calls that wait for it, and the lane of the loop. `lender` makes what lends a session."""
 
     def __init__(self, lender: Callable[[], Lender], queries: Queries) -> None:
+        self.history = History()
         self._lender = lender
-        self._access_keys = queries.reading["bring_access_keys"]
-        self._versions = queries.reading["bring_versions"]
-        self._waiting: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._queries = queries
+        self._lane: Lane | None = None
+        self._has_lane_made = False
+        self._waiting: queue.SimpleQueue[_Asked | asyncio.AbstractEventLoop | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="bringer")
         self._thread.start()
 
-    def access_key(self, access_key_id: str) -> Future[Given]:
+    def access_key(self, access_key_id: str) -> Awaited[Given]:
         return self._ask(access_key_id)
 
-    def versions(self, wanted: tuple[WantedVersion, ...]) -> Future[Given]:
+    def versions(self, wanted: tuple[WantedVersion, ...]) -> Awaited[Given]:
         return self._ask(wanted)
 
     def together(self, earlier: Given, later: Given) -> Given:
@@ -78,131 +72,100 @@ class PostgresqlBringer:
         return both
 
     def close(self) -> None:
+        """Stop. The loop that has asked runs no more."""
+        if self._lane is not None:
+            self._lane.close()
         self._waiting.put(None)
         self._thread.join()
 
-    def _ask(self, wanted: str | tuple[WantedVersion, ...]) -> Future[Given]:
+    # The loop
+
+    def _ask(self, wanted: Wanted) -> Awaited[Given]:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return self._ask_thread(wanted)
+        lane = self._lane
+        if lane is not None and lane.loop is loop and not lane.is_closed:
+            return lane.ask(wanted)
+        if not self._has_lane_made:
+            self._has_lane_made = True
+            self._waiting.put(loop)
+        return self._ask_thread(wanted)
+
+    def _take_channel(self, channel: Channel | None) -> None:
+        """Use a channel from now on; without one the next call has it tried again."""
+        self._has_lane_made = False
+        if channel is not None:
+            former, self._lane = self._lane, Lane(channel, self._queries, self.history, self._ask_again)
+            if former is not None:
+                former.close()
+
+    def _ask_again(self, wanted: Wanted, promise: Promise[Given], loop: asyncio.AbstractEventLoop) -> None:
+        """Have the thread bring what the lane has failed to: nothing was changed by asking."""
+
+        def pass_on(future: Future[Given]) -> None:
+            error = future.exception()
+            promise.tell(future.result()) if error is None else promise.fail(error)
+
+        def come_back(future: Future[Given]) -> None:
+            with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                loop.call_soon_threadsafe(pass_on, future)
+
+        self._ask_thread(wanted).add_done_callback(come_back)
+
+    # The thread
+
+    def _ask_thread(self, wanted: Wanted) -> Future[Given]:
         told: Future[Given] = Future()
         self._waiting.put(_Asked(wanted, told))
         return told
 
     def _run(self) -> None:
         lender = self._lender()
-        try:
-            self._serve(lender)
-        finally:
-            lender.give_back()
+        behind: _Asked | asyncio.AbstractEventLoop | None = self._waiting.get()
+        while behind is not None:
+            if isinstance(behind, _Asked):
+                behind = self._serve(lender, behind)
+                continue
+            asked = [self._queries.reading[name] for name in ("bring_access_keys", "bring_versions")]
+            handed_over(connected(behind, self._lender(), asked), behind, self._take_channel)
+            behind = self._waiting.get()
+        lender.give_back()
 
-    def _serve(self, lender: Lender) -> None:
-        while (first := self._waiting.get()) is not None:
-            together, is_end = self._gather(first)
-            try:
-                brought = lender.use(lambda session: self._bring(session, together))  # noqa: B023 - used at once
-            except (psycopg.Error, PoolTimeout) as error:
-                failure = StorageError(f"{type(error).__name__}: {error}")
-                for asked in together:
-                    asked.told.set_exception(failure)
-            except Exception as error:  # noqa: BLE001 - the thread must not end
-                for asked in together:
-                    asked.told.set_exception(error)
-            else:
-                for asked, given in zip(together, brought, strict=True):
-                    asked.told.set_result(given)
-            if is_end:
-                return
-
-    def _gather(self, first: _Asked) -> tuple[list[_Asked], bool]:
-        """Return `first` and the calls that wait behind it, and whether the end was among them."""
+    def _serve(self, lender: Lender, first: _Asked) -> _Asked | asyncio.AbstractEventLoop | None:
+        """Bring what is wanted, together with what waits behind it; return what comes next."""
         together, rows = [first], first.rows
-        while rows < MAX_TOGETHER:
+        behind: _Asked | asyncio.AbstractEventLoop | None = None
+        has_more = True
+        while has_more and rows < MAX_TOGETHER:
             try:
-                asked = self._waiting.get_nowait()
+                behind = self._waiting.get_nowait()
             except queue.Empty:
                 break
-            if asked is None:
-                return together, True
-            together.append(asked)
-            rows += asked.rows
-        return together, False
+            has_more = isinstance(behind, _Asked)
+            if isinstance(behind, _Asked):
+                together.append(behind)
+                rows += behind.rows
+        self._tell(lender, together)
+        return self._waiting.get() if has_more else behind
+
+    def _tell(self, lender: Lender, together: list[_Asked]) -> None:
+        try:
+            brought = lender.use(lambda session: self._bring(session, together))
+        except (psycopg.Error, PoolTimeout) as error:
+            failure = StorageError(f"{type(error).__name__}: {error}")
+            for asked in together:
+                asked.told.set_exception(failure)
+        except Exception as error:  # noqa: BLE001 - the thread must not end
+            for asked in together:
+                asked.told.set_exception(error)
+        else:
+            for asked, given in zip(together, brought, strict=True):
+                asked.told.set_result(given)
 
     def _bring(self, session: Session, together: list[_Asked]) -> list[Given]:
-        keys = sorted({asked.wanted for asked in together if isinstance(asked.wanted, str)})
-        batches = [asked.wanted for asked in together if not isinstance(asked.wanted, str)]
-        versions = list(dict.fromkeys(itertools.chain.from_iterable(batches)))
-        questions: list[tuple[Query, Params]] = []
-        if keys:
-            questions.append((self._access_keys, {"texts": _encode(keys).decode()}))
-        if versions:
-            places = [told(place, wanted) for place, wanted in enumerate(versions)]
-            questions.append((self._versions, {"wanted": _encode(places).decode()}))
+        asked, distribute = questions([one.wanted for one in together], self._queries, None)
         with before_it_counts(session):
-            answers = session.execute_together(questions)
-        given_keys = {row[1]: _given_key(row) for row in answers[0]} if keys else {}
-        given = {versions[row[1]]: _given(versions[row[1]], row) for row in answers[-1]} if versions else {}
-        return [
-            given_keys[asked.wanted] if isinstance(asked.wanted, str) else _all(given[one] for one in asked.wanted)
-            for asked in together
-        ]
-
-
-def _all(brought: Iterable[Given]) -> Given:
-    """Return what was brought by one statement as one."""
-    whole: dict[tuple[str, tuple[Any, ...]], list[Row]] = {}
-    for given in brought:
-        whole |= given
-    return whole
-
-
-def serve(given: Given) -> Callable[[Query, Params], list[Row]]:
-    """Return what runs queries on given rows alone. It raises NotBroughtError for any other."""
-
-    def execute(query: Query, params: Params) -> list[Row]:
-        rows = given.get((query.name, tuple(params.values())))
-        if rows is None:
-            raise NotBroughtError(query.name)
-        return rows
-
-    return execute
-
-
-def _given_key(row: Row) -> Given:
-    """Return the rows of an access key and of what its principal is granted, by the queries that would find them."""
-    key, grants = row[2:_GRANTS], row[_GRANTS:]
-    if key[0] is None:
-        return {MARK: [row[:1]], ("find_access_key", (row[1],)): []}
-    found = [] if grants[0] is None else [grants]
-    return {
-        MARK: [row[:1]],
-        ("find_access_key", (row[1],)): [key],
-        ("find_grants", (key[_PRINCIPAL_ARN],)): found,
-    }
-
-
-def told(place: int, wanted: WantedVersion) -> dict[str, Any]:
-    """Return what is wanted as the fragment `wanted_secrets` takes it."""
-    return {
-        "place": place,
-        "account_id": wanted.account_id,
-        "region": wanted.region,
-        "name": wanted.name,
-        "version_id": wanted.version_id,
-        "label": wanted.label,
-    }
-
-
-def _given(wanted: WantedVersion, brought: Row) -> Given:
-    """Return the rows of a secret and of its version by the queries that would find them."""
-    replicas, row = brought[2], brought[3:]
-    is_found = row[_ARN] is not None and wanted.arn in (None, row[_ARN])
-    found = [row[:_VERSION]] if is_found else []
-    place = (wanted.account_id, wanted.region)
-    given: dict[tuple[str, tuple[str, ...]], list[Row]] = {MARK: [brought[:1]]}
-    if wanted.arn is None:
-        given["find_secret", (*place, wanted.name)] = found
-    else:
-        given["find_secret_by_arn", (*place, wanted.arn)] = found
-    if replicas == 0 and row[_ARN] is not None:
-        given["list_replicas", (row[_ARN],)] = []
-    if row[_VERSION] is not None:
-        given["find_version", (row[_ARN], row[_VERSION])] = [row[_VERSION:]]
-    return given
+            answers = session.execute_together(asked)
+        return distribute(answers)

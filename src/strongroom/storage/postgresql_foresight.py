@@ -19,9 +19,8 @@ import msgspec
 from strongroom.domain.kms_key import DEFAULT_ALIAS
 from strongroom.storage.base import Foreseen, Given, NotBroughtError
 from strongroom.storage.brought import label_rows, policy_rows
-from strongroom.storage.postgresql_bringer import told
+from strongroom.storage.postgresql_brought import told
 from strongroom.storage.postgresql_changes import Change
-from strongroom.storage.postgresql_session import Session
 from strongroom.storage.rows import KMS_KEY_COLUMNS, SECRET_COLUMNS, VERSION_COLUMNS, Params, Row
 from strongroom.storage.sql import FOR_UPDATE, Queries, Query
 
@@ -32,14 +31,17 @@ _VERSION_KEY: Final = _VERSION + VERSION_COLUMNS
 _COUNTS: Final = _VERSION_KEY + KMS_KEY_COLUMNS + 3
 _SEALING: Final = _COUNTS + 2
 
-_READS: Final = {
+_READS: Final[dict[str, set[str]]] = {
     "secrets": {"find_secret", "find_secret_by_arn"},
     "versions": {"find_version", "count_versions"},
     "stages": {"stages"},
     "resource_policies": {"list_policies"},
-    "secret_terms": set[str](),
+    "secret_terms": set(),
 }
 """What a call may change here: rows of which its secret's lock keeps others away. With the queries that read them."""
+
+CHANGEABLE: Final = frozenset(_READS)
+"""The tables of which a call may change rows here."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -68,8 +70,8 @@ class Foresight:
         return rows
 
 
-def bring(session: Session, queries: Queries, foreseen: Sequence[Foreseen]) -> list[Given | None]:
-    """Lock and read what is foreseen of different secrets; None for a secret that another transaction holds."""
+def questions(queries: Queries, foreseen: Sequence[Foreseen]) -> list[tuple[Query, Params]]:
+    """Return what locks and brings what is foreseen of different secrets."""
     wanted = {"wanted": _encode([told(place, one.version) for place, one in enumerate(foreseen)]).decode()}
     principals = sorted({one.principal_arn for one in foreseen if one.principal_arn is not None})
     run = queries.reading
@@ -79,7 +81,12 @@ def bring(session: Session, queries: Queries, foreseen: Sequence[Foreseen]) -> l
     ]
     if principals:
         asked.append((run["bring_grants"], {"texts": _encode(principals).decode()}))
-    locked, found, *granted = session.execute_together(asked)
+    return asked
+
+
+def brought(foreseen: Sequence[Foreseen], answers: Sequence[list[Row]]) -> list[Given | None]:
+    """Return what each is given of the answers; None for a secret that another transaction holds."""
+    locked, found, *granted = answers
     grants = {row[0]: row[1:] for row in granted[0]} if granted else {}
     arns, by_place = {row[0] for row in locked}, {row[0]: row[1:] for row in found}
     return [_given(one, by_place[place], arns, grants) for place, one in enumerate(foreseen)]

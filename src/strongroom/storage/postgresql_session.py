@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import select
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar, cast
@@ -24,6 +24,10 @@ from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import Query
 
 T = TypeVar("T")
+
+BEGIN: Final = Query("begin", "BEGIN", lambda params: params)
+COMMIT: Final = Query("commit", "COMMIT", lambda params: params)
+ROLLBACK: Final = Query("roll back", "ROLLBACK", lambda params: params)
 
 _BINARY: Final = pq.Format.BINARY
 _INT8: Final = 20
@@ -46,6 +50,7 @@ class _Statement:
     parameters: tuple[tuple[str, int], ...]
     formats: list[int]
     columns: tuple[tuple[int, Callable[[bytes], Any]], ...]
+    is_commit: bool
 
 
 class LostConnectionError(psycopg.OperationalError):
@@ -84,10 +89,20 @@ class Session:
         self._usable.register(libpq.socket, select.POLLIN | select.POLLOUT)
         self._statements: dict[str, _Statement] = {}
         self._waiting: list[tuple[_Statement, list[bytes]]] = []
+        self._sent: list[_Statement] = []
+        self._came: list[pq.abc.PGresult] = []
 
     @property
     def is_lost(self) -> bool:
         return self._libpq.status == pq.ConnStatus.BAD
+
+    @property
+    def descriptor(self) -> int:
+        return self._libpq.socket
+
+    def end(self) -> None:
+        """Close the connection; whoever has it sees that it is lost."""
+        self._libpq.finish()
 
     def query(self, query: Query, params: Params) -> list[Row]:
         """Run a named query, as `execute` does."""
@@ -105,10 +120,71 @@ class Session:
             self._waiting.append((statement, values))
             return []
         self._waiting.append((statement, values))
-        return _rows(self._run_waiting()[-1], statement.columns)
+        return _rows(self._run_waiting()[-1], statement)
+
+    # For who must not wait: a round trip in three parts, of which none does.
+
+    def stop_waiting(self, queries: Iterable[Query]) -> None:
+        """Make ready for round trips of these queries, of which `send` begins and `receive` ends one. Waits."""
+        for query in queries:
+            if query.text not in self._statements:
+                self._prepare(query.text)
+        self._libpq.nonblocking = 1
+        self._libpq.enter_pipeline_mode()
+
+    def wait_again(self) -> None:
+        """Go back to what waits. Nothing may be under way. Raises psycopg.Error if something is."""
+        self._libpq.exit_pipeline_mode()
+        self._libpq.nonblocking = 0
+
+    def send(self, asked: Sequence[tuple[Query, Params]]) -> bool:
+        """Begin a round trip of queries that return rows. Tell whether it is on its way, else `push` it."""
+        self._came = []
+        self._sent = [self._statements[query.text] for query, _ in asked]
+        for statement, (_, params) in zip(self._sent, asked, strict=True):
+            values = [_encoded(params[name], type_) for name, type_ in statement.parameters]
+            self._libpq.send_query_prepared(statement.name, values, statement.formats, _BINARY)
+        self._libpq.pipeline_sync()
+        return self.push()
+
+    def push(self) -> bool:
+        """Send on, as far as the connection takes it; tell whether that was all."""
+        return self._libpq.flush() == 0
+
+    def receive(self) -> list[list[Row]] | None:
+        """Take in what has come, and return the rows of each query when all have; None until then.
+
+        Raises:
+            psycopg.Error: one of them failed, or the connection is lost.
+        """
+        libpq = self._libpq
+        libpq.consume_input()
+        if libpq.status != pq.ConnStatus.OK:
+            raise psycopg.OperationalError("the connection is lost")
+        while self._sent and not libpq.is_busy():
+            result = libpq.get_result()
+            if result is None:  # ends a statement's results
+                if libpq.status != pq.ConnStatus.OK:
+                    raise psycopg.OperationalError("the connection is lost")
+            elif result.status == pq.ExecStatus.PIPELINE_SYNC:
+                return self._received()
+            else:
+                self._came.append(result)
+        return None
+
+    def _received(self) -> list[list[Row]]:
+        came, sent, self._came, self._sent = self._came, self._sent, [], []
+        for result in came:
+            self._require_success(result)
+        return [_rows(result, statement) for result, statement in zip(came, sent, strict=True)]
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a round trip has begun that has not ended."""
+        return bool(self._sent)
 
     def execute_together(self, asked: Sequence[tuple[Query, Params]]) -> list[list[Row]]:
-        """Run named queries that return rows in one round trip, with all that waits, and return the rows of each.
+        """Run queries in one round trip, with all that waits, and return the rows of each.
 
         Raises:
             psycopg.Error: one of them failed, or one that waited did; nothing waits any more.
@@ -118,7 +194,7 @@ class Session:
             values = [_encoded(params[name], type_) for name, type_ in statement.parameters]
             self._waiting.append((statement, values))
         results = self._run_waiting()[-len(asked) :]
-        return [_rows(result, statement.columns) for result, statement in zip(results, statements, strict=True)]
+        return [_rows(result, statement) for result, statement in zip(results, statements, strict=True)]
 
     def flush(self) -> None:
         """Run what waits. Raises psycopg.Error if any of it failed."""
@@ -130,14 +206,17 @@ class Session:
         self._waiting.clear()
         self.execute(text, {})
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether there was any statement since `begin`."""
+        return self._libpq.transaction_status != pq.TransactionStatus.IDLE or len(self._waiting) > 1
+
     def commit(self) -> None:
         """Commit, and return when it is done. Raises psycopg.Error if anything of the transaction failed."""
-        if self._libpq.transaction_status == pq.TransactionStatus.IDLE and len(self._waiting) == 1:
+        if not self.has_begun:
             self._waiting.clear()
             return
-        self.execute("COMMIT", {})
-        if self._run_waiting()[-1].command_status != b"COMMIT":
-            raise psycopg.OperationalError("the transaction was rolled back")
+        self.execute_together([(COMMIT, {})])
 
     def roll_back(self) -> None:
         """Undo the transaction. A connection that is lost has done so by itself."""
@@ -164,7 +243,9 @@ class Session:
         if {type_ for _, type_ in parameters} - _GIVEN or set(types) - _DECODERS.keys():
             raise TypeError(f"a type that is not spoken here: {parameters}, {types}: {query}")
         columns = tuple((column, _DECODERS[type_]) for column, type_ in enumerate(types))
-        statement = self._statements[text] = _Statement(name, parameters, [_BINARY] * len(names), columns)
+        statement = self._statements[text] = _Statement(
+            name, parameters, [_BINARY] * len(names), columns, text == COMMIT.text
+        )
         return statement
 
     def _run_waiting(self) -> list[pq.abc.PGresult]:
@@ -230,8 +311,10 @@ def _encoded(value: Any, type_: int) -> bytes:
     return bytes(value) if type_ == _BYTEA else str(value).encode()
 
 
-def _rows(result: pq.abc.PGresult, decoders: Sequence[tuple[int, Callable[[bytes], Any]]]) -> list[Row]:
-    value = result.get_value
+def _rows(result: pq.abc.PGresult, statement: _Statement) -> list[Row]:
+    if statement.is_commit and result.command_status != b"COMMIT":
+        raise psycopg.OperationalError("the transaction was rolled back")
+    value, decoders = result.get_value, statement.columns
     return [
         tuple([None if (content := value(row, column)) is None else decode(content) for column, decode in decoders])
         for row in range(result.ntuples)

@@ -17,6 +17,7 @@ OF_NO_ANSWER: Final = frozenset(
         "alarm_notices",
         "alarm_states",
         "alarm_watch",
+        "committed_changes",
         "jobs",
         "planned_deletions",
         "replicas",

@@ -162,7 +162,7 @@ class RequestCore:
             given = brought if caller.principal.is_root else bringer.together(key, brought)
             return self._perform(progress, typed, caller, given)
 
-        return Pending(bringer.versions(wanted), lambda future: self._continue(progress, lambda: proceed(future)))
+        return Pending(bringer.versions(wanted), lambda told: self._continue(progress, lambda: proceed(told)))
 
     def _continue(self, progress: _Progress, proceed: Callable[[], Outcome]) -> Outcome:
         try:

@@ -14,7 +14,6 @@ import hmac
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
@@ -25,6 +24,7 @@ from strongroom import __version__, ids
 from strongroom.entropy import Entropy
 from strongroom.errors import ServiceError
 from strongroom.metrics import Metrics
+from strongroom.promises import Awaited
 from strongroom.service import internal_failure
 from strongroom.wire import faults
 from strongroom.wire.core import CONTENT_TYPE, RequestCore
@@ -159,7 +159,7 @@ class Edge:
             client.respond(answer)
 
 
-_Finish = Callable[[Future[Any]], Answer | None]
+_Finish = Callable[[Any], Answer | None]
 
 
 class _Arrivals:
@@ -172,10 +172,10 @@ class _Arrivals:
     def __init__(self, loop: asyncio.AbstractEventLoop, refused: Callable[[Exception], Answer]) -> None:
         self.loop = loop
         self._refused = refused
-        self._arrived: deque[tuple[_Finish, Client, Future[Any]]] = deque()
+        self._arrived: deque[tuple[_Finish, Client, Awaited[Any]]] = deque()
         self._is_loop_coming = False
 
-    def add(self, finish: _Finish, client: Client, future: Future[Any]) -> None:
+    def add(self, finish: _Finish, client: Client, future: Awaited[Any]) -> None:
         """Take what is done. Called on any thread."""
         self._arrived.append((finish, client, future))
         if not self._is_loop_coming:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any, TypeAlias
 
 import msgspec
+
+from strongroom.promises import Awaited
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -35,8 +36,8 @@ class Answer(msgspec.Struct, frozen=True):
 class Pending(msgspec.Struct, frozen=True):
     """An answer that waits for `future`; `finish` turns its outcome into the answer, or into another wait."""
 
-    future: Future[Any]
-    finish: Callable[[Future[Any]], Outcome]
+    future: Awaited[Any]
+    finish: Callable[[Any], Outcome]
 
 
 Outcome: TypeAlias = Answer | Pending

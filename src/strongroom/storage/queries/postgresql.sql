@@ -60,11 +60,30 @@ CAST(:scheduled AS BIGINT)
 -- The start of the server keeps apart two histories, of a server and of the standby that took over from it
 CAST(pg_current_snapshot() AS TEXT) || ' ' || CAST(pg_postmaster_start_time() AS TEXT)
 
+-- fragment noted --
+(SELECT COALESCE(json_agg(json_build_array(xid, encode(subjects, 'hex'))), '[]')::text FROM (
+  SELECT xid, subjects FROM committed_changes WHERE xid >= :since ORDER BY xid LIMIT 1024
+) AS noted)
+
+-- note_changes --
+-- Under the transaction's number, where it has one: none is given to a transaction that has changed and locked nothing
+INSERT INTO committed_changes (xid, subjects)
+SELECT CAST(CAST(pg_current_xact_id_if_assigned() AS TEXT) AS BIGINT), :subjects
+WHERE pg_current_xact_id_if_assigned() IS NOT NULL
+
+-- clear_changes --
+DELETE FROM committed_changes WHERE xid IN (
+  SELECT xid FROM committed_changes
+  WHERE xid < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT) - :kept
+  ORDER BY xid LIMIT 1000 FOR UPDATE SKIP LOCKED
+)
+
 -- bring_access_keys --
 -- Here and below, LIMIT 1 has a row looked up by its index for each that is wanted. PostgreSQL takes what is wanted for
 -- a hundred rows, and would else read the whole of a table of some thousands at every asking.
--- Access keys by id with what decides for their users, each with the snapshot it was read in
-SELECT {mark}, given.text, key.*, grants.* FROM {given}
+-- Access keys by id with what decides for their users, each with the snapshot it was read in, and with what was noted
+-- by transactions from a number on
+SELECT {mark}, {noted}, given.text, key.*, grants.* FROM {given}
 LEFT JOIN LATERAL (
   SELECT {access_key_columns} FROM access_keys WHERE access_key_id = given.text LIMIT 1
 ) AS key ON TRUE
@@ -86,8 +105,8 @@ COALESCE(
 
 -- bring_versions --
 -- Secrets by name with what `find_secret` brings, each with the version that is wanted by id or by label, or else with
--- how many replicas it has
-SELECT {mark}, place, CASE WHEN wanted.version_id IS NULL AND wanted.label IS NULL
+-- how many replicas it has; and with what was noted, as above
+SELECT {mark}, {noted}, place, CASE WHEN wanted.version_id IS NULL AND wanted.label IS NULL
 THEN (SELECT COUNT(*) FROM replicas WHERE replicas.arn = found.arn) END, found.*, version.*
 FROM {wanted_secrets}
 LEFT JOIN LATERAL (
