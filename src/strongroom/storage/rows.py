@@ -75,8 +75,8 @@ def _rotation(text: str | None) -> RotationSettings | None:
     return None if text is None else msgspec.json.decode(text, type=RotationSettings)
 
 
-@lru_cache(maxsize=SECRETS_KEPT)
-def secret_of(row: Row) -> Secret:
+def changing_secret_of(row: Row) -> Secret:
+    """As `secret_of`, of a secret that is about to be changed: its row is not met again. More columns may follow."""
     return Secret(
         account_id=row[0],
         region=row[1],
@@ -97,6 +97,9 @@ def secret_of(row: Row) -> Secret:
         cross_account_primary=row[16],
         rotation=_rotation(row[17]),
     )
+
+
+secret_of: Final = lru_cache(maxsize=SECRETS_KEPT)(changing_secret_of)
 
 
 def secret_params(secret: Secret) -> Params:

@@ -37,6 +37,7 @@ from strongroom.storage.rows import (
     access_key_of,
     access_key_params,
     census_of,
+    changing_secret_of,
     job_of,
     kms_key_of,
     kms_key_params,
@@ -87,11 +88,13 @@ class SqlTransaction:
 
     # --- secrets
 
-    def find_secret(self, account_id: str, region: str, name: str) -> Secret | None:
-        return self._secret("find_secret", {"account_id": account_id, "region": region, "name": name})
+    def find_secret(self, account_id: str, region: str, name: str, version_id: str | None = None) -> Secret | None:
+        return self._secret("find_secret", {"account_id": account_id, "region": region, "name": name}, version_id)
 
-    def find_secret_by_arn(self, account_id: str, region: str, arn: str) -> Secret | None:
-        return self._secret("find_secret_by_arn", {"account_id": account_id, "region": region, "arn": arn})
+    def find_secret_by_arn(
+        self, account_id: str, region: str, arn: str, version_id: str | None = None
+    ) -> Secret | None:
+        return self._secret("find_secret_by_arn", {"account_id": account_id, "region": region, "arn": arn}, version_id)
 
     def insert_secret(self, secret: Secret) -> None:
         listing.insert_secret(self._change, secret)
@@ -137,6 +140,8 @@ class SqlTransaction:
     # --- versions and their labels
 
     def find_version(self, secret: Secret, version_id: str) -> Version | None:
+        if (secret.arn, version_id) in self._brought.versions:
+            return self._brought.versions[secret.arn, version_id]
         rows = self._run("find_version", {"arn": secret.arn, "version_id": version_id})
         if not rows:
             return None
@@ -148,6 +153,9 @@ class SqlTransaction:
         return [version_of(row) for row in self._run("list_versions", {"arn": secret.arn})]
 
     def count_versions(self, secret: Secret) -> int:
+        known = self._brought.version_counts.get(secret.arn)
+        if known is not None:
+            return known
         return int(self._run("count_versions", {"arn": secret.arn})[0][0])
 
     def insert_version(self, secret: Secret, version: Version) -> None:
@@ -201,6 +209,8 @@ class SqlTransaction:
     # --- replicas and policies
 
     def list_replicas(self, primary: Secret) -> list[Replica]:
+        if primary.arn in self._brought.unreplicated:
+            return []
         return [replica_of(row) for row in self._run("list_replicas", {"arn": primary.arn})]
 
     def find_replica(self, primary_arn: str, replica_arn: str) -> Replica | None:
@@ -372,20 +382,25 @@ class SqlTransaction:
     def _run(self, name: str, params: Params) -> list[Row]:
         return self._execute(self._queries[name], params)
 
-    def _secret(self, name: str, params: Params) -> Secret | None:
+    def _secret(self, name: str, params: Params, version_id: str | None) -> Secret | None:
+        if self.writable:
+            params["version_id"] = version_id
         rows = self._run(name, params)
         if not rows:
             return None
-        secret = secret_of(rows[0][:SECRET_COLUMNS])
-        if self.writable:
-            self._seen[secret.arn] = secret
-        else:
-            self._brought.facts_of(rows[0])
+        row = rows[0]
+        if not self.writable:
+            self._brought.facts_of(row)
+            return secret_of(row[:SECRET_COLUMNS])
+        secret = changing_secret_of(row)
+        self._seen[secret.arn] = secret
+        self._brought.facts_for_change(row, version_id)
         return secret
 
     def _change(self, name: str, params: Params) -> list[Row]:
         if not self.writable:
             raise WriteRequiredError(name)
+        self._brought.forget(self._queries[name].changes)
         return self._run(name, params)
 
     def _one(self, record_of: Callable[[Row], T], query: str, **params: str | int) -> T | None:
