@@ -125,6 +125,16 @@ def secret_params(secret: Secret) -> Params:
     }
 
 
+def touched_params(secret: Secret) -> Params:
+    """Return what changes of a secret when it is given another value."""
+    return {
+        "last_changed_at": to_micros(secret.last_changed_at),
+        "revision": secret.revision,
+        "rotation": _rotation_text(secret.rotation),
+        "arn": secret.arn,
+    }
+
+
 _KINDS: Final = {kind.value: kind for kind in ValueKind}
 
 

@@ -56,6 +56,10 @@ tags = :tags, deleted_at = :deleted_at, owning_service = :owning_service, primar
 type = :type, revision = :revision, cross_account_primary = :cross_account_primary, rotation = :rotation
 WHERE arn = :arn
 
+-- touch_secret --
+-- Where only what belongs to its values changed
+UPDATE secrets SET last_changed_at = :last_changed_at, revision = :revision, rotation = :rotation WHERE arn = :arn
+
 -- delete_secret --
 DELETE FROM secrets WHERE arn = :arn
 
