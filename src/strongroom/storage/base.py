@@ -179,7 +179,9 @@ class Transaction(Protocol):
     """Every verb of the storage. `find_*` gives None for what is not there; ARNs are keys, never patterns."""
 
     writable: bool
-    identities: Identities
+
+    @property
+    def identities(self) -> Identities: ...
 
     @property
     def trail(self) -> TrailIndex: ...

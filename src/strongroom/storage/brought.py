@@ -41,16 +41,31 @@ _COUNTS: Final = _FACTS + 2
 _BACKING_KEY: Final = VERSION_COLUMNS + KMS_KEY_COLUMNS
 
 
+class Keys:
+    """Keys that were found, by what they were asked for. Several transactions may share them while nobody writes."""
+
+    __slots__ = ("aliases", "backing_keys", "kms_keys")
+
+    def __init__(self) -> None:
+        self.aliases: dict[tuple[str, str, str], str] = {}
+        self.kms_keys: dict[tuple[str, str, str], KmsKey] = {}
+        self.backing_keys: dict[tuple[str, str, str, int], WrappedKey] = {}
+
+    def clear(self) -> None:
+        self.aliases.clear()
+        self.kms_keys.clear()
+        self.backing_keys.clear()
+
+
 class Brought:
     """Facts by the key that their own query would have."""
 
-    __slots__ = ("backing_keys", "kms_keys", "policies", "stages", "unreplicated", "version_counts", "versions")
+    __slots__ = ("keys", "policies", "stages", "unreplicated", "version_counts", "versions")
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
         self.stages: dict[str, dict[str, str]] = {}
         self.policies: dict[str, dict[str, StoredPolicy]] = {}
-        self.kms_keys: dict[tuple[str, str, str], KmsKey] = {}
-        self.backing_keys: dict[tuple[str, str, str, int], WrappedKey] = {}
         self.versions: dict[tuple[str, str], Version | None] = {}
         self.version_counts: dict[str, int] = {}
         self.unreplicated: set[str] = set()
@@ -92,10 +107,10 @@ class Brought:
             return
         key = kms_key_of(row[VERSION_COLUMNS:_BACKING_KEY])
         place = (key.account_id, key.region, key.key_id)
-        self.kms_keys[place] = key
+        self.keys.kms_keys[place] = key
         if row[_BACKING_KEY] is not None:
             backing = wrapped_key_of(row[_BACKING_KEY:])
-            self.backing_keys[*place, backing.number] = backing
+            self.keys.backing_keys[*place, backing.number] = backing
 
 
 def label_rows(text: str) -> list[Row]:

@@ -37,7 +37,7 @@ _KEPT: Final = {
 
 _ARN: Final = 3
 _BY_NAME: Final = f"find_secret{FOR_UPDATE}"
-_BY_ARN: Final = f"find_secret_by_arn{FOR_UPDATE}"
+_OF_A_SECRET: Final = frozenset({_BY_NAME, f"find_secret_by_arn{FOR_UPDATE}"})
 
 _Change: TypeAlias = tuple[Query, tuple[Any, ...]]
 
@@ -130,7 +130,7 @@ class Batch:
         self.watched.forget()
 
     def _make(self, call: WaitingCall, statements: _Statements) -> None:
-        tx = SqlTransaction(statements.execute, self._queries, writable=True)
+        tx = SqlTransaction(statements.execute, self._queries, writable=True, keys=self.watched.keys)
         try:
             call.result, call.error = call.work(tx), None
         except Exception as error:  # noqa: BLE001 - it is the caller's, and goes to the caller
@@ -160,14 +160,17 @@ class _Statements:
 
     def execute(self, query: Query, params: Params) -> list[Row]:
         watched = self._batch.watched
+        if self._is_alone:
+            return watched.execute(query, params)
+        name = query.name
         if query.changes is None:
-            if self._is_alone or query.name in SHARED:
+            if name in SHARED:
                 return watched.execute(query, params)
-            if not self._changes and query.name in (_BY_NAME, _BY_ARN):
+            if name in _OF_A_SECRET and not self._changes:
                 return self._find(query, params)
-        elif not self._is_alone and (place := _KEPT.get(query.name, -1)) >= self._last and params["arn"] in self._own:
+        elif (place := _KEPT.get(name, -1)) >= self._last and params["arn"] in self._own:
             self._last = place
-            watched.note(query, params)
+            watched.reach.add(name, query.changes, params)
             self._changes.append((query, query.bind(params)))
             return []
         self.stand_alone()

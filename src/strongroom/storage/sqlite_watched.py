@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from strongroom.storage.brought import Keys
 from strongroom.storage.reach import Reach, is_beyond_secrets
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import Query
@@ -27,6 +28,7 @@ class Watched:
 
     def __init__(self, execute: Execute) -> None:
         self.reach = Reach()
+        self.keys = Keys()
         self._execute = execute
         self._erased = False
         self._shared: dict[tuple[Any, ...], list[Row]] = {}
@@ -47,6 +49,7 @@ class Watched:
 
     def forget(self) -> None:
         """Read everything anew: a commit begins, or a call is undone."""
+        self.keys.clear()
         self._shared.clear()
 
     def erased(self) -> bool:

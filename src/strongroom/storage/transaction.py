@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ from strongroom.storage.base import (
     WrappedKey,
     WriteRequiredError,
 )
-from strongroom.storage.brought import Brought
+from strongroom.storage.brought import Brought, Keys
 from strongroom.storage.identities import SqlIdentities
 from strongroom.storage.rows import (
     CENSUS,
@@ -56,20 +56,26 @@ from strongroom.storage.trail_index import SqlTrailIndex
 from strongroom.storage.watching import AlarmBook, Deletions
 
 T = TypeVar("T")
+Place = TypeVar("Place", bound=Hashable)
 Execute = Callable[[Query, Params], list[Row]]
 
 
 class SqlTransaction:
     """A `Transaction` over one open database transaction."""
 
-    def __init__(self, execute: Execute, queries: Queries, *, writable: bool) -> None:
+    def __init__(self, execute: Execute, queries: Queries, *, writable: bool, keys: Keys | None = None) -> None:
+        """Take `keys` for those that are known already, and add what is found: their owner knows when to forget them."""
         self.writable = writable
         self.entries: list[bytes] = []
         self._execute = execute
         self._queries = queries.writing if writable else queries.reading
-        self._brought = Brought()
+        self._keeps_keys = keys is not None
+        self._brought = Brought(keys or Keys())
         self._seen: dict[str, Secret] = {}
-        self.identities: Identities = SqlIdentities(self._run, self._change)
+
+    @property
+    def identities(self) -> Identities:
+        return SqlIdentities(self._run, self._change)
 
     @property
     def trail(self) -> TrailIndex:
@@ -241,13 +247,18 @@ class SqlTransaction:
     # --- keys
 
     def find_kms_key(self, account_id: str, region: str, key_id: str) -> KmsKey | None:
-        known = self._brought.kms_keys.get((account_id, region, key_id))
-        if known is not None:
-            return known
-        return self._one(kms_key_of, "find_kms_key", account_id=account_id, region=region, key_id=key_id)
+        known, place = self._brought.keys.kms_keys, (account_id, region, key_id)
+        if place in known:
+            return known[place]
+        found = self._one(kms_key_of, "find_kms_key", account_id=account_id, region=region, key_id=key_id)
+        return self._kept(known, place, found)
 
     def find_kms_alias(self, account_id: str, region: str, alias: str) -> str | None:
-        return self._one(_text, "find_kms_alias", account_id=account_id, region=region, alias=alias)
+        known, place = self._brought.keys.aliases, (account_id, region, alias)
+        if place in known:
+            return known[place]
+        found = self._one(_text, "find_kms_alias", account_id=account_id, region=region, alias=alias)
+        return self._kept(known, place, found)
 
     def list_kms_keys(self, account_id: str, region: str) -> list[KmsKey]:
         rows = self._run("list_kms_keys", {"account_id": account_id, "region": region})
@@ -269,12 +280,13 @@ class SqlTransaction:
         self._change("insert_kms_alias", {"account_id": account_id, "region": region, "alias": alias, "key_id": key_id})
 
     def find_backing_key(self, account_id: str, region: str, key_id: str, version: int) -> WrappedKey | None:
-        known = self._brought.backing_keys.get((account_id, region, key_id, version))
-        if known is not None:
-            return known
-        return self._one(
+        known, place = self._brought.keys.backing_keys, (account_id, region, key_id, version)
+        if place in known:
+            return known[place]
+        found = self._one(
             wrapped_key_of, "find_backing_key", account_id=account_id, region=region, key_id=key_id, version=version
         )
+        return self._kept(known, place, found)
 
     def list_terms(self) -> list[WrappedKey]:
         return [wrapped_key_of(row) for row in self._run("list_terms", {})]
@@ -402,6 +414,11 @@ class SqlTransaction:
             raise WriteRequiredError(name)
         self._brought.forget(self._queries[name].changes)
         return self._run(name, params)
+
+    def _kept(self, known: dict[Place, T], place: Place, found: T | None) -> T | None:
+        if self._keeps_keys and found is not None:
+            known[place] = found
+        return found
 
     def _one(self, record_of: Callable[[Row], T], query: str, **params: str | int) -> T | None:
         rows = self._run(query, params)
