@@ -13,9 +13,9 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import apsw
@@ -51,7 +51,7 @@ class WaitingCall:
     loop: asyncio.AbstractEventLoop | None
     result: Any = None
     error: BaseException | None = None
-    entries: list[bytes] = field(default_factory=list)
+    entries: Sequence[bytes] = ()
 
 
 class Batch:
