@@ -136,12 +136,12 @@ def test_a_put_leaves_the_indexes_of_dates_alone_that_did_not_change(sqlite, sql
 
 
 def test_each_change_of_a_secret_names_no_more_columns_than_it_must(deployment, statements):
-    def stored(operation, **members):
+    def stored(operation, members):
         statements.clear()
         deployment.call(operation, SecretId="app/db", **members)
         return {name for name in statements if name in {"touch_secret", "put_secret_in_place", "put_secret"}}
 
     deployment.create()
-    assert stored("PutSecretValue", SecretString="x", ClientRequestToken=token(2)) == {"touch_secret"}
-    assert stored("UpdateSecret", Description="another") == {"put_secret_in_place"}
-    assert stored("DeleteSecret") == {"put_secret"}
+    assert stored("PutSecretValue", {"SecretString": "x", "ClientRequestToken": token(2)}) == {"touch_secret"}
+    assert stored("UpdateSecret", {"Description": "another"}) == {"put_secret_in_place"}
+    assert stored("DeleteSecret", {}) == {"put_secret"}

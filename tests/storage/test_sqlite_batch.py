@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from concurrent.futures import wait
 from dataclasses import replace
-from random import Random
 
 import apsw
 import pytest
+from test_databases_agree import NAMES, REGIONS, RandomCalls, whole_content
 
 from strongroom.domain.staging import CURRENT, PREVIOUS
 from strongroom.storage import sqlite as sqlite_module
@@ -17,7 +17,6 @@ from strongroom.storage.base import StorageError
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION
 from support.storages import insert_secret, make_job, make_version, opened, run_sql
-from test_databases_agree import NAMES, REGIONS, RandomCalls, whole_content
 
 WAIT_SECONDS = 30
 NAMES_OF_A_FEW = "abcdef"
@@ -38,9 +37,9 @@ class Recording:
     def __getattr__(self, name) -> object:
         return getattr(self._connection, name)
 
-    def execute(self, text, *values) -> object:
+    def execute(self, text, values=()) -> object:
         self._note(text)
-        return self._connection.execute(text, *values)
+        return self._connection.execute(text, values)
 
     def executemany(self, text, rows) -> object:
         self._note(text)

@@ -133,7 +133,7 @@ class Batch:
         tx = SqlTransaction(statements.execute, self._queries, writable=True, keys=self.watched.keys)
         try:
             call.result, call.error = call.work(tx), None
-        except Exception as error:  # noqa: BLE001 - it is the caller's, and goes to the caller
+        except Exception as error:
             call.result, call.error = None, error
             if self._broken is not None:
                 raise self._broken from error

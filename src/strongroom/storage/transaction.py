@@ -20,7 +20,6 @@ from strongroom.storage.base import (
     AccessKeyRow,
     Census,
     Identities,
-    Job,
     Tombstone,
     TrailHead,
     TrailIndex,
@@ -29,6 +28,7 @@ from strongroom.storage.base import (
 )
 from strongroom.storage.brought import Brought, Keys
 from strongroom.storage.identities import SqlIdentities
+from strongroom.storage.jobs import SqlJobs
 from strongroom.storage.rows import (
     CENSUS,
     SECRET_COLUMNS,
@@ -38,7 +38,6 @@ from strongroom.storage.rows import (
     access_key_params,
     census_of,
     changing_secret_of,
-    job_of,
     kms_key_of,
     kms_key_params,
     policy_of,
@@ -60,11 +59,11 @@ Place = TypeVar("Place", bound=Hashable)
 Execute = Callable[[Query, Params], list[Row]]
 
 
-class SqlTransaction:
+class SqlTransaction(SqlJobs):
     """A `Transaction` over one open database transaction."""
 
     def __init__(self, execute: Execute, queries: Queries, *, writable: bool, keys: Keys | None = None) -> None:
-        """Take `keys` for those that are known already, and add what is found: their owner knows when to forget them."""
+        """Take `keys` for those that are known already, and add what is found; their owner says when to forget them."""
         self.writable = writable
         self.entries: list[bytes] = []
         self._execute = execute
@@ -328,46 +327,7 @@ class SqlTransaction:
     def insert_account(self, account_id: str, now: datetime) -> None:
         self._change("insert_account", {"account_id": account_id, "created_at": to_micros(now)})
 
-    # --- jobs
-
-    def put_job(self, job: Job) -> None:
-        self._change(
-            "put_job",
-            {
-                "kind": job.kind,
-                "subject": job.subject,
-                "account_id": job.account_id,
-                "region": job.region,
-                "run_at": to_micros(job.run_at),
-            },
-        )
-
-    def find_job(self, kind: str, subject: str) -> Job | None:
-        return self._one(job_of, "find_job", kind=kind, subject=subject)
-
-    def claim_jobs(self, owner: str, now: datetime, lease_until: datetime, limit: int, *, newest: bool) -> list[Job]:
-        params = {"owner": owner, "now": to_micros(now), "lease_until": to_micros(lease_until), "row_limit": limit}
-        rows = self._change("claim_newest_jobs" if newest else "claim_oldest_jobs", params)
-        return sorted((job_of(row) for row in rows), key=lambda job: (job.run_at, job.subject))
-
-    def is_job_due(self, now: datetime) -> bool:
-        return bool(self._run("find_due_job", {"now": to_micros(now)}))
-
-    def finish_job(self, job: Job) -> bool:
-        return bool(self._change("finish_job", {"kind": job.kind, "subject": job.subject, "fence": job.fence}))
-
-    def retry_job(self, job: Job, run_at: datetime, error: str) -> bool:
-        params = {"kind": job.kind, "subject": job.subject, "fence": job.fence}
-        return bool(self._change("retry_job", params | {"run_at": to_micros(run_at), "last_error": error}))
-
-    def release_jobs(self, owner: str) -> None:
-        self._change("release_jobs", {"owner": owner})
-
-    def delete_job(self, kind: str, subject: str) -> None:
-        self._change("delete_job", {"kind": kind, "subject": subject})
-
-    def list_jobs(self) -> list[Job]:
-        return [job_of(row) for row in self._run("list_jobs", {})]
+    # --- what is there, counted
 
     def census(self, now: datetime) -> Census:
         return census_of(*(self._run(name, {"now": to_micros(now)}) for name in CENSUS))
