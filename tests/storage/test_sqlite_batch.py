@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from concurrent.futures import wait
 from dataclasses import replace
@@ -221,30 +222,47 @@ def test_changes_are_told_when_they_are_many(sqlite, connection, monkeypatch):
     assert connection.ran.count("SAVEPOINT call") == len(NAMES_OF_A_FEW) // 2
 
 
-@pytest.mark.parametrize("failing", ["INSERT INTO versions", "SAVEPOINT"])
-def test_what_undoes_the_whole_transaction_fails_every_call_of_the_commit(sqlite, connection, sqlite_url, failing):
-    """As a full disk does, in the midst of what is told; nothing may be done outside of a transaction after that."""
+def test_a_change_that_cannot_even_be_put_to_the_database_fails_its_call_alone(sqlite, sqlite_url):
     insert_a_few(sqlite)
 
-    def fail(tx):
-        put("a", 2)(tx)  # has the changes of the first call told before
-        raise AssertionError("not reached")
+    def too_large(tx):
+        put("b", 1)(tx)
+        tx.put_secret(replace(tx.find_secret(ACCOUNT_ID, REGION, "c"), revision=2**64))
 
-    connection.failing[failing] = apsw.FullError("the disk is full")
-    connection.failing["ROLLBACK TO"] = apsw.SQLError("no such savepoint: call")
-    futures = together(sqlite, [put("a", 1), fail, put("b", 1)])
+    def too_large_alone(tx):
+        tx.put_secret(replace(tx.find_secret(ACCOUNT_ID, REGION, "c"), revision=2**64))
+
+    futures = together(sqlite, [put("a", 1), too_large, too_large_alone, put("d", 1)])
+    assert [type(future.exception()) for future in futures] == [type(None), OverflowError, OverflowError, type(None)]
+    assert run_sql(sqlite_url, "SELECT COUNT(*) FROM versions") == [(2,)]
+
+
+@pytest.mark.parametrize("failing", ["INSERT INTO versions", "SAVEPOINT", "RELEASE"])
+def test_what_cannot_be_told_or_undone_fails_every_call_of_the_commit(sqlite, connection, sqlite_url, failing):
+    """As where a disk is full. Also if the call that had it told passes over that, and the next try would succeed."""
+    insert_a_few(sqlite)
+
+    def pass_over(tx):
+        connection.failing[failing] = apsw.FullError("the disk is full")
+        connection.failing["ROLLBACK TO"] = apsw.SQLError("no such savepoint: call")
+        with contextlib.suppress(Exception):
+            tx.find_secret(ACCOUNT_ID, REGION, "a")  # has the changes of the first call told before
+        connection.failing.clear()
+
+    futures = together(sqlite, [put("a", 1), pass_over, put("b", 1)])
     assert [type(future.exception()) for future in futures] == [StorageError] * 3
-    connection.failing.clear()
     assert run_sql(sqlite_url, "SELECT COUNT(*) FROM versions") == [(0,)]
     assert sqlite.write(put("a", 1)) == (None, 0, {})
 
 
-def test_a_transaction_that_is_gone_fails_every_call_of_the_commit(sqlite, connection, sqlite_url):
+@pytest.mark.parametrize("telling", [True, False], ids=["whoever-told", "and-passed-over"])
+def test_a_transaction_that_is_gone_fails_every_call_of_the_commit(sqlite, connection, sqlite_url, telling):
     insert_a_few(sqlite)
 
     def lose(_tx):
         connection._connection.execute("ROLLBACK")
-        raise StorageError("IOError: disk I/O error")
+        if telling:
+            raise StorageError("IOError: disk I/O error")
 
     futures = together(sqlite, [put("a", 1), lose, put("b", 1)])
     assert [type(future.exception()) for future in futures] == [StorageError] * 3

@@ -79,15 +79,21 @@ class Batch:
             self.tell()
 
     def tell(self) -> None:
-        """Make the changes that were kept."""
-        if not self._kept:
-            return
+        """Make the changes that were kept. Raises what keeps the batch from going on, whoever catches it."""
+        if self._kept:
+            try:
+                self._tell()
+            except BaseException as error:
+                self._broken = error
+                raise
+
+    def _tell(self) -> None:
         kept, self._kept, self._unread = self._kept, [], set()
         self.savepoint()
         try:
             for query, rows in _by_statement(kept):
                 self._connection.executemany(query.text, rows)
-        except apsw.Error:
+        except Exception:  # noqa: BLE001 - it is for whose change it was, who meets it again
             self.undo()
             for call, _ in kept:
                 alone = _Statements(self)
@@ -114,6 +120,9 @@ class Batch:
             raise StorageError(f"{type(error).__name__}: {error}") from error
 
     def savepoint(self) -> None:
+        """Begin what can be undone. Raises StorageError if there is no transaction, which SQLite would begin now."""
+        if not self._connection.in_transaction:
+            raise StorageError("the transaction was undone")
         self._connection.execute("SAVEPOINT call")
 
     def release(self) -> None:
@@ -121,27 +130,24 @@ class Batch:
 
     def undo(self) -> None:
         """Take back what was changed since the last savepoint. Raises what keeps the batch from going on."""
-        try:
-            self._connection.execute("ROLLBACK TO call")
-            self._connection.execute("RELEASE call")
-        except apsw.Error as error:
-            self._broken = error
-            raise
+        self._connection.execute("ROLLBACK TO call")
+        self._connection.execute("RELEASE call")
         self.watched.forget()
 
     def _make(self, call: WaitingCall, statements: _Statements) -> None:
         tx = SqlTransaction(statements.execute, self._queries, writable=True, keys=self.watched.keys)
         try:
             call.result, call.error = call.work(tx), None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is the caller's, and goes to the caller
             call.result, call.error = None, error
-            if self._broken is not None:
-                raise self._broken from error
+        if self._broken is not None:
+            raise self._broken
+        if call.error is None:
+            statements.succeed(call)
+        else:
             statements.undo()
             if not self._connection.in_transaction:  # a disk that is full may undo everything
-                raise StorageError("the transaction was undone") from error
-        else:
-            statements.succeed(call)
+                raise StorageError("the transaction was undone") from call.error
         call.entries = tx.entries
 
 
