@@ -12,8 +12,7 @@ import pytest
 from test_databases_agree import NAMES, REGIONS, RandomCalls, whole_content
 
 from strongroom.domain.staging import CURRENT, PREVIOUS
-from strongroom.storage import sqlite as sqlite_module
-from strongroom.storage import sqlite_batch, sqlite_writer
+from strongroom.storage import sqlite_batch
 from strongroom.storage.base import StorageError
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION
@@ -335,8 +334,3 @@ def outcome_of(perform):
         return perform()
     except (StorageError, Failed):
         return None
-
-
-def test_the_writer_uses_what_is_tested_here(sqlite):
-    assert sqlite_writer.Batch is sqlite_batch.Batch
-    assert sqlite_module.SqliteWriter is sqlite_writer.SqliteWriter
