@@ -127,6 +127,15 @@ def test_on_postgresql_writes_that_wait_together_wait_no_more_often_than_one(rou
         assert len(round_trips) == 2 + 3, "what the one call reads and its commit, and the three of all others"
 
 
+@pytest.mark.parametrize("query", ["find_secret", "find_secret_by_arn", "count_versions"])
+def test_versions_are_counted_without_a_look_at_their_rows_which_hold_values(sqlite, sqlite_url, query):
+    text = load("sqlite").writing[query].text.replace("?", "'x'")
+    plan = run_sql(sqlite_url, f"EXPLAIN QUERY PLAN {text}")
+    steps = [step for *_, step in plan if "versions" in step and "version_id=?" not in step]
+    assert len(steps) == 2, plan
+    assert all("COVERING INDEX" in step for step in steps), steps
+
+
 def test_a_put_leaves_the_indexes_of_dates_alone_that_did_not_change(sqlite, sqlite_url):
     changed = set(re.findall(r"(\w+) = \?", load("sqlite").writing["put_secret_in_place"].text)) - {"arn"}
     rows = run_sql(sqlite_url, "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'secrets'")
