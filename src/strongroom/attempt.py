@@ -240,9 +240,11 @@ class Attempt(msgspec.Struct, frozen=True):
     def _find(self, tx: Transaction, reference: identifiers.SecretReference) -> Secret | None:
         if reference.region != self.caller.region:
             return None
+        reads_version = self.operation.reads_version
+        version_id = None if reads_version is None else reads_version(self.request)[0]
         if reference.arn is not None:
-            return tx.find_secret_by_arn(reference.account_id, reference.region, reference.arn)
-        return tx.find_secret(reference.account_id, reference.region, reference.name)
+            return tx.find_secret_by_arn(reference.account_id, reference.region, reference.arn, version_id)
+        return tx.find_secret(reference.account_id, reference.region, reference.name, version_id)
 
     def _require_state(self, tx: Transaction, found: Secret | None) -> None:
         operation = self.operation

@@ -117,16 +117,16 @@ def test_a_call_that_fails_is_undone_alone(sqlite, sqlite_url):
 
 
 def test_what_keeps_a_batch_from_going_on_fails_all_of_it_and_the_loop_goes_on(sqlite, sqlite_url, monkeypatch):
-    perform = sqlite_writer._Batch.perform
+    perform = sqlite_writer.Batch.perform
     monkeypatch.setattr(
-        sqlite_writer._Batch, "perform", lambda *_: (_ for _ in ()).throw(apsw.FullError("the disk is full"))
+        sqlite_writer.Batch, "perform", lambda *_: (_ for _ in ()).throw(apsw.FullError("the disk is full"))
     )
 
     async def main():
         told = await results([sqlite.submit(insert(number)) for number in range(3)])
         assert [type(one) for one in told] == [StorageError] * 3
         assert "FullError: the disk is full" in str(told[0])
-        monkeypatch.setattr(sqlite_writer._Batch, "perform", perform)
+        monkeypatch.setattr(sqlite_writer.Batch, "perform", perform)
         assert await results([sqlite.submit(insert(4))]) == [4]
 
     asyncio.run(main())

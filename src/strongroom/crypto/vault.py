@@ -102,15 +102,18 @@ class Vault:
 
     def seal(self, tx: Transaction, key: KmsKey, secret: Secret, version_id: str, value: SecretValue) -> SealedValue:
         """Encrypt a value under a new data key."""
-        version = key.current_version
+        version, key_arn = key.current_version, key.arn
         data_key = self._entropy.token_bytes(KEY_BYTES)
-        fields = _binding(secret, version_id, value.kind, key.arn, version)
+        fields = _binding(secret, version_id, value.kind, key_arn, version)
         return SealedValue(
             kind=value.kind,
-            key_arn=key.arn,
+            key_arn=key_arn,
             key_version=version,
             wrapped_key=wrap(
-                self._backing_key(tx, key, version), data_key, purpose_context(_DATA_KEY, fields), self._entropy
+                self._backing_key(tx, key, version, key_arn),
+                data_key,
+                purpose_context(_DATA_KEY, fields),
+                self._entropy,
             ),
             ciphertext=seal(data_key, value.reveal(), purpose_context(_SECRET_VALUE, fields), self._entropy),
         )
@@ -134,7 +137,7 @@ class Vault:
         try:
             key = self._decryption_key(tx, secret, sealed)
             fields = _binding(secret, version_id, sealed.kind, sealed.key_arn, sealed.key_version)
-            backing = self._backing_key(tx, key, sealed.key_version)
+            backing = self._backing_key(tx, key, sealed.key_version, key.arn)
             data_key = unwrap(backing, sealed.wrapped_key, purpose_context(_DATA_KEY, fields))
             decrypt = opener(data_key, sealed.ciphertext, purpose_context(_SECRET_VALUE, fields))
         except TamperedError:
@@ -180,11 +183,11 @@ class Vault:
         tx.insert_kms_alias(account_id, region, DEFAULT_ALIAS, key.key_id)
         return key
 
-    def _backing_key(self, tx: Transaction, key: KmsKey, version: int) -> bytes:
+    def _backing_key(self, tx: Transaction, key: KmsKey, version: int, key_arn: str) -> bytes:
         row = tx.find_backing_key(key.account_id, key.region, key.key_id, version)
         if row is None:
             raise TamperedError
-        return self._unwrap_backing(key.arn, version, row.wrapped)
+        return self._unwrap_backing(key_arn, version, row.wrapped)
 
     def _unwrap_backing_uncached(self, key_arn: str, version: int, wrapped: bytes) -> bytes:
         return self._keyring.open(_BACKING_KEY, wrapped, key_arn, version)

@@ -35,12 +35,12 @@ def require_sound_write(token: str | None, text: str | None, binary: bytes | Non
     """Check the token and the value of a request, in AWS's order: size, token, one value only.
 
     The token is needed where there is a value, and `always` where the operation exists to write one.
-    Errors: as `secret_value.require_size`, `require_token`, `secret_value.choose`.
+    Errors: as `secret_value.require_size`, `require_token`, `secret_value.require_one`.
     """
     secret_value.require_size(text)
     if always or secret_value.is_given(text, binary):
         require_token(token)
-    secret_value.choose(text, binary)
+    secret_value.require_one(text, binary)
 
 
 def require_replay(token: str, arn: str, *, stored: SecretValue | None, given: SecretValue | None) -> None:

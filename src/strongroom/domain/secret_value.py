@@ -12,6 +12,10 @@ MAX_VALUE_BYTES: Final = 65_536
 """AWS's quota for one encrypted value, in bytes of UTF-8 for text."""
 
 
+_MOST_BYTES_OF_A_CHARACTER: Final = 4
+"""In UTF-8."""
+
+
 class ValueKind(StrEnum):
     """Which member carried the value. The text is stored; never change it."""
 
@@ -55,8 +59,8 @@ class SecretValue:
         raise TypeError("a SecretValue does not leave the process")
 
 
-def choose(text: str | None, binary: bytes | None) -> SecretValue | None:
-    """Return the one value given, or None.
+def require_one(text: str | None, binary: bytes | None) -> None:
+    """Refuse two values.
 
     Raises:
         InvalidParameterException: both members are present (reported from the real service).
@@ -65,6 +69,11 @@ def choose(text: str | None, binary: bytes | None) -> SecretValue | None:
         raise InvalidParameterException(
             "You can't specify both a binary secret value and a string secret value in the same secret."
         )
+
+
+def choose(text: str | None, binary: bytes | None) -> SecretValue | None:
+    """Return the one value given, or None. Errors: as `require_one`."""
+    require_one(text, binary)
     if text is not None:
         return SecretValue.from_text(text)
     return None if binary is None else SecretValue.from_bytes(binary)
@@ -76,7 +85,9 @@ def require_size(text: str | None) -> None:
     Raises:
         ValidationException: as for any other violated limit of a member.
     """
-    if text is not None and len(text.encode()) > MAX_VALUE_BYTES:
+    if text is None or len(text) <= MAX_VALUE_BYTES // _MOST_BYTES_OF_A_CHARACTER:
+        return
+    if len(text.encode()) > MAX_VALUE_BYTES:
         raise ValidationException(
             "1 validation error detected: Value at 'secretString' failed to satisfy constraint: "
             f"Member must have length less than or equal to {MAX_VALUE_BYTES}"
@@ -91,5 +102,15 @@ def is_given(text: str | None, binary: bytes | None) -> bool:
 def require(value: SecretValue | None) -> SecretValue:
     """Return the value, or refuse a PutSecretValue that has none (text seen in emulators only)."""
     if value is None:
-        raise InvalidRequestException("You must provide either SecretString or SecretBinary.")
+        raise _none_given()
     return value
+
+
+def require_given(text: str | None, binary: bytes | None) -> None:
+    """Refuse a PutSecretValue without a value, before one is made of it."""
+    if not is_given(text, binary):
+        raise _none_given()
+
+
+def _none_given() -> InvalidRequestException:
+    return InvalidRequestException("You must provide either SecretString or SecretBinary.")

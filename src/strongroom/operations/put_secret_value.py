@@ -46,7 +46,7 @@ class PutSecretValueResponse(Response, kw_only=True):
 def validate(request: PutSecretValueRequest) -> None:
     text, binary = request.secret_string, request.secret_binary
     idempotency.require_sound_write(request.client_request_token, text, binary, always=True)
-    secret_value.require(secret_value.choose(text, binary))
+    secret_value.require_given(text, binary)
 
 
 def put_secret_value(call: Call, request: PutSecretValueRequest) -> PutSecretValueResponse:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from operator import attrgetter
 from typing import Final, TypeAlias
 
 from strongroom.domain.listing import ListingPosition, SortBy, position_of
 from strongroom.domain.narrowing import Narrowing, prefix_end, terms_of
 from strongroom.domain.secret import Secret
-from strongroom.storage.rows import Params, Row, secret_of, secret_params
+from strongroom.storage.rows import Params, Row, secret_of, secret_params, touched_params
 
 Run: TypeAlias = Callable[[str, Params], list[Row]]
 
@@ -32,6 +33,10 @@ _INDEXED_TEXTS: Final = ("description", "tags", "primary_region", "owning_servic
 _indexed: Final = attrgetter(*_INDEXED_TEXTS)
 _place: Final = attrgetter("purge_at", "last_accessed_on")
 """What says where a secret stands in the orders of listings, but for its last change."""
+
+_OF_VALUES: Final = frozenset({"last_changed_at", "revision", "rotation"})
+_kept_by_a_value: Final = attrgetter(*(field.name for field in fields(Secret) if field.name not in _OF_VALUES))
+"""What stays as it is when a secret is given another value."""
 
 _BACKFILL_CHUNK: Final = 1_000
 
@@ -90,6 +95,9 @@ def insert_secret(run: Run, secret: Secret) -> None:
 
 def put_secret(run: Run, secret: Secret, *, before: Secret | None) -> None:
     """Store a changed secret; `before` is what the same transaction has last seen of it, if it has."""
+    if before is not None and _kept_by_a_value(before) == _kept_by_a_value(secret):
+        run("touch_secret", touched_params(secret))
+        return
     params = secret_params(secret)
     stays = before is not None and _place(before) == _place(secret)
     query = "put_secret_in_place" if stays else "put_secret"

@@ -20,7 +20,7 @@ from strongroom.storage.sql import Queries, Query
 Change: TypeAlias = tuple[Query, Params]
 
 _TOGETHER: Final = ("insert_secret", "insert_version", "put_stage")
-_AFTERWARDS: Final = frozenset({"insert_terms", "delete_stage", "put_secret", "put_secret_in_place"})
+_AFTERWARDS: Final = frozenset({"insert_terms", "delete_stage", "put_secret", "put_secret_in_place", "touch_secret"})
 """What may come after all of `_TOGETHER`: it concerns no row that these put there, but for columns of the secret."""
 
 _PARAMETER: Final = re.compile(r"%\(([a-z_]+)\)s")

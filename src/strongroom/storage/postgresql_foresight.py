@@ -25,6 +25,7 @@ from strongroom.storage.rows import KMS_KEY_COLUMNS, SECRET_COLUMNS, VERSION_COL
 from strongroom.storage.sql import FOR_UPDATE, Queries, Query
 
 _ARN: Final = 3
+_PLACE: Final = 3
 _KMS_KEY_ID: Final = 7
 _VERSION: Final = SECRET_COLUMNS + 2
 _VERSION_KEY: Final = _VERSION + VERSION_COLUMNS
@@ -64,10 +65,16 @@ class Foresight:
             self.changes.append((query, dict(params)))
             return []
         name = query.name.removesuffix(FOR_UPDATE)
-        rows = self._given.get((name, tuple(params.values())))
+        rows = self._given.get((name, _sought(name, params)))
         if rows is None or name in self._outdated:
             raise NotBroughtError(name)
         return rows
+
+
+def _sought(name: str, params: Params) -> tuple[Any, ...]:
+    """Return what rows are found by; for a secret not the version that is brought along with it."""
+    values = tuple(params.values())
+    return values[:_PLACE] if name in _READS["secrets"] else values
 
 
 def questions(queries: Queries, foreseen: Sequence[Foreseen]) -> list[tuple[Query, Params]]:

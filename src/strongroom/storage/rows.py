@@ -75,8 +75,8 @@ def _rotation(text: str | None) -> RotationSettings | None:
     return None if text is None else msgspec.json.decode(text, type=RotationSettings)
 
 
-@lru_cache(maxsize=SECRETS_KEPT)
-def secret_of(row: Row) -> Secret:
+def changing_secret_of(row: Row) -> Secret:
+    """As `secret_of`, of a secret that is about to be changed: its row is not met again. More columns may follow."""
     return Secret(
         account_id=row[0],
         region=row[1],
@@ -99,6 +99,9 @@ def secret_of(row: Row) -> Secret:
     )
 
 
+secret_of: Final = lru_cache(maxsize=SECRETS_KEPT)(changing_secret_of)
+
+
 def secret_params(secret: Secret) -> Params:
     return {
         "account_id": secret.account_id,
@@ -119,6 +122,16 @@ def secret_params(secret: Secret) -> Params:
         "revision": secret.revision,
         "cross_account_primary": secret.cross_account_primary,
         "rotation": _rotation_text(secret.rotation),
+    }
+
+
+def touched_params(secret: Secret) -> Params:
+    """Return what changes of a secret when it is given another value."""
+    return {
+        "last_changed_at": to_micros(secret.last_changed_at),
+        "revision": secret.revision,
+        "rotation": _rotation_text(secret.rotation),
+        "arn": secret.arn,
     }
 
 

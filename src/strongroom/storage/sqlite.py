@@ -3,7 +3,7 @@
 Why it is safe:
 - synchronous=FULL in WAL mode: COMMIT returns when the change is on disk, and only then are the callers
   answered. Calls that wait together share one COMMIT, hence one fsync.
-- Each call runs in a savepoint: one that fails is undone alone and never takes its neighbours' answers.
+- A call that fails is undone alone and never takes its neighbours' answers (`sqlite_batch`).
 - The journal entries of a batch are written, and made durable, before its COMMIT. If the journal refuses
   them the whole batch is rolled back.
 - Processes that write take turns (`sqlite_turn`), so that none waits for SQLite's own lock, which it would do asleep.

@@ -18,17 +18,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import apsw
 
 from strongroom.storage.base import StorageError, Transaction
 from strongroom.storage.sql import Queries
+from strongroom.storage.sqlite_batch import Batch, WaitingCall
 from strongroom.storage.sqlite_changes import ChangeNotes
 from strongroom.storage.sqlite_checkpoint import Checkpointer
 from strongroom.storage.sqlite_turn import Turn
 from strongroom.storage.sqlite_watched import Watched
-from strongroom.storage.transaction import SqlTransaction
 
 T = TypeVar("T")
 
@@ -46,13 +46,6 @@ SLICE_SECONDS: Final = 0.001
 
 WATCH_LOOP_SECONDS: Final = 0.1
 """How soon it is noticed that a loop has stopped."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    work: Callable[[Transaction], Any]
-    future: Future[Any]
-    loop: asyncio.AbstractEventLoop | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +69,7 @@ class SqliteWriter:
         self._turn = turn
         self._checkpointer = checkpointer
         self._commits = commits
-        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[WaitingCall | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
         self._waits_since: float | None = None
@@ -93,7 +86,7 @@ class SqliteWriter:
         with self._closing:
             if self._closed:
                 raise StorageError("the storage is closed")
-            self._calls.put(_Call(work, future, loop))
+            self._calls.put(WaitingCall(work, future, loop))
         return future
 
     @property
@@ -116,7 +109,7 @@ class SqliteWriter:
         self._turn.close()
 
     def _run(self) -> None:
-        batch: list[_Call] = []
+        batch: list[WaitingCall] = []
         while (first := self._calls.get()) is not None:
             if not self._turn.is_taken():  # else more come while this one waits for its turn
                 self._await_others(len(batch) - 1)
@@ -124,10 +117,13 @@ class SqliteWriter:
             with self._turn:
                 self._waits_since = None
                 batch, last = self._gather(first)
-                outcomes = self._commit(batch)
-            for call, result, error in outcomes:
+                self._commit(batch)
+            for call in batch:
                 with contextlib.suppress(Exception):  # one caller gone must not silence the others
-                    call.future.set_result(result) if error is None else call.future.set_exception(error)
+                    if call.error is None:
+                        call.future.set_result(call.result)
+                    else:
+                        call.future.set_exception(call.error)
             self._checkpointer.after_commit(erases=self._commits.watched.erased())
             if last:
                 break
@@ -140,7 +136,7 @@ class SqliteWriter:
         while self._calls.qsize() < others and time.monotonic() < deadline:
             time.sleep(GATHER_STEP_SECONDS)
 
-    def _gather(self, first: _Call) -> tuple[list[_Call], bool]:
+    def _gather(self, first: WaitingCall) -> tuple[list[WaitingCall], bool]:
         """Return `first` and the calls that wait behind it, and whether the end was among them."""
         batch = [first]
         while len(batch) < MAX_BATCH:
@@ -153,9 +149,10 @@ class SqliteWriter:
             batch.append(call)
         return batch, False
 
-    def _commit(self, batch: list[_Call]) -> list[tuple[_Call, Any, BaseException | None]]:
+    def _commit(self, batch: list[WaitingCall]) -> None:
+        """Make the calls; afterwards each has its result or its error."""
         connection, commits = self._connection, self._commits
-        work = _Batch(connection, commits)
+        work = Batch(connection, commits.watched, commits.queries)
         try:
             connection.execute("BEGIN IMMEDIATE")
             commits.watched.forget()
@@ -163,8 +160,8 @@ class SqliteWriter:
                 if loop is None:
                     work.perform_all(calls)
                 else:
-                    _Share(loop, calls, work.perform).wait()
-            commits.record(work.entries)
+                    _Share(loop, calls, work).wait()
+            commits.record([entry for call in work.calls for entry in call.entries])
             commits.notes.write(commits.watched.reach.taken())
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody's change is on disk
@@ -172,56 +169,26 @@ class SqliteWriter:
                 connection.execute("ROLLBACK")
             failure = StorageError(f"{type(error).__name__}: {error}")
             failure.__cause__ = error
-            return [(call, None, failure) for call in batch]
-        commits.committed(sum(error is None for _, _, error in work.outcomes))
-        return work.outcomes
+            for call in batch:
+                call.error = failure
+        else:
+            commits.committed(sum(call.error is None for call in batch))
 
 
-def _by_loop(batch: Iterable[_Call]) -> dict[asyncio.AbstractEventLoop | None, list[_Call]]:
-    shares: dict[asyncio.AbstractEventLoop | None, list[_Call]] = {}
+def _by_loop(batch: Iterable[WaitingCall]) -> dict[asyncio.AbstractEventLoop | None, list[WaitingCall]]:
+    shares: dict[asyncio.AbstractEventLoop | None, list[WaitingCall]] = {}
     for call in batch:
         shares.setdefault(call.loop, []).append(call)
     return shares
 
 
-class _Batch:
-    """The calls of one commit as far as they have been performed. One thread at a time."""
-
-    def __init__(self, connection: apsw.Connection, commits: Commits) -> None:
-        self.outcomes: list[tuple[_Call, Any, BaseException | None]] = []
-        self.entries: list[bytes] = []
-        self._execute = connection.execute
-        self._commits = commits
-
-    def perform_all(self, calls: Iterable[_Call]) -> None:
-        for call in calls:
-            self.perform(call)
-
-    def perform(self, call: _Call) -> None:
-        """Perform a call in a savepoint: one that fails is undone alone. Raises what keeps the batch from going on."""
-        commits = self._commits
-        tx = SqlTransaction(commits.watched.execute, commits.queries, writable=True)
-        self._execute("SAVEPOINT call")
-        try:
-            outcome: tuple[_Call, Any, BaseException | None] = call, call.work(tx), None
-        except Exception as error:  # noqa: BLE001 - it is the caller's, and goes to the caller
-            self._execute("ROLLBACK TO call")
-            commits.watched.forget()
-            outcome = call, None, error
-        self._execute("RELEASE call")
-        self.outcomes.append(outcome)
-        self.entries += tx.entries
-
-
 class _Share:
     """The calls of a batch that are worked out on a loop."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, calls: Iterable[_Call], perform: Callable[[_Call], None]
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, calls: Iterable[WaitingCall], batch: Batch) -> None:
         self._loop = loop
         self._calls = deque(calls)
-        self._perform = perform
+        self._batch = batch
         self._error: BaseException | None = None
         self._done = threading.Event()
 
@@ -232,19 +199,21 @@ class _Share:
             while not self._done.wait(WATCH_LOOP_SECONDS):
                 if not self._loop.is_running():
                     break
-        while self._calls:  # of a loop that has stopped: nobody but this thread takes any more
-            self._perform(self._calls.popleft())
         if self._error is not None:
             raise self._error
+        while self._calls:  # of a loop that has stopped: nobody but this thread takes any more
+            self._batch.perform(self._calls.popleft())
+        self._batch.tell()
 
     def _slice(self) -> None:
         until = time.perf_counter() + SLICE_SECONDS
         try:
             while self._calls:
-                self._perform(self._calls.popleft())
+                self._batch.perform(self._calls.popleft())
                 if self._calls and time.perf_counter() >= until:
                     self._loop.call_soon(self._slice)
                     return
+            self._batch.tell()
         except BaseException as error:  # noqa: BLE001 - it is the batch's
             self._error = error
             self._calls.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -20,15 +20,15 @@ from strongroom.storage.base import (
     AccessKeyRow,
     Census,
     Identities,
-    Job,
     Tombstone,
     TrailHead,
     TrailIndex,
     WrappedKey,
     WriteRequiredError,
 )
-from strongroom.storage.brought import Brought
+from strongroom.storage.brought import Brought, Keys
 from strongroom.storage.identities import SqlIdentities
+from strongroom.storage.jobs import SqlJobs
 from strongroom.storage.rows import (
     CENSUS,
     SECRET_COLUMNS,
@@ -37,7 +37,7 @@ from strongroom.storage.rows import (
     access_key_of,
     access_key_params,
     census_of,
-    job_of,
+    changing_secret_of,
     kms_key_of,
     kms_key_params,
     policy_of,
@@ -55,20 +55,26 @@ from strongroom.storage.trail_index import SqlTrailIndex
 from strongroom.storage.watching import AlarmBook, Deletions
 
 T = TypeVar("T")
+Place = TypeVar("Place", bound=Hashable)
 Execute = Callable[[Query, Params], list[Row]]
 
 
-class SqlTransaction:
+class SqlTransaction(SqlJobs):
     """A `Transaction` over one open database transaction."""
 
-    def __init__(self, execute: Execute, queries: Queries, *, writable: bool) -> None:
+    def __init__(self, execute: Execute, queries: Queries, *, writable: bool, keys: Keys | None = None) -> None:
+        """Take `keys` for those that are known already, and add what is found; their owner says when to forget them."""
         self.writable = writable
         self.entries: list[bytes] = []
         self._execute = execute
         self._queries = queries.writing if writable else queries.reading
-        self._brought = Brought()
+        self._keeps_keys = keys is not None
+        self._brought = Brought(keys or Keys())
         self._seen: dict[str, Secret] = {}
-        self.identities: Identities = SqlIdentities(self._run, self._change)
+
+    @property
+    def identities(self) -> Identities:
+        return SqlIdentities(self._run, self._change)
 
     @property
     def trail(self) -> TrailIndex:
@@ -87,11 +93,13 @@ class SqlTransaction:
 
     # --- secrets
 
-    def find_secret(self, account_id: str, region: str, name: str) -> Secret | None:
-        return self._secret("find_secret", {"account_id": account_id, "region": region, "name": name})
+    def find_secret(self, account_id: str, region: str, name: str, version_id: str | None = None) -> Secret | None:
+        return self._secret("find_secret", {"account_id": account_id, "region": region, "name": name}, version_id)
 
-    def find_secret_by_arn(self, account_id: str, region: str, arn: str) -> Secret | None:
-        return self._secret("find_secret_by_arn", {"account_id": account_id, "region": region, "arn": arn})
+    def find_secret_by_arn(
+        self, account_id: str, region: str, arn: str, version_id: str | None = None
+    ) -> Secret | None:
+        return self._secret("find_secret_by_arn", {"account_id": account_id, "region": region, "arn": arn}, version_id)
 
     def insert_secret(self, secret: Secret) -> None:
         listing.insert_secret(self._change, secret)
@@ -137,6 +145,8 @@ class SqlTransaction:
     # --- versions and their labels
 
     def find_version(self, secret: Secret, version_id: str) -> Version | None:
+        if (secret.arn, version_id) in self._brought.versions:
+            return self._brought.versions[secret.arn, version_id]
         rows = self._run("find_version", {"arn": secret.arn, "version_id": version_id})
         if not rows:
             return None
@@ -148,6 +158,9 @@ class SqlTransaction:
         return [version_of(row) for row in self._run("list_versions", {"arn": secret.arn})]
 
     def count_versions(self, secret: Secret) -> int:
+        known = self._brought.version_counts.get(secret.arn)
+        if known is not None:
+            return known
         return int(self._run("count_versions", {"arn": secret.arn})[0][0])
 
     def insert_version(self, secret: Secret, version: Version) -> None:
@@ -201,6 +214,8 @@ class SqlTransaction:
     # --- replicas and policies
 
     def list_replicas(self, primary: Secret) -> list[Replica]:
+        if primary.arn in self._brought.unreplicated:
+            return []
         return [replica_of(row) for row in self._run("list_replicas", {"arn": primary.arn})]
 
     def find_replica(self, primary_arn: str, replica_arn: str) -> Replica | None:
@@ -231,13 +246,18 @@ class SqlTransaction:
     # --- keys
 
     def find_kms_key(self, account_id: str, region: str, key_id: str) -> KmsKey | None:
-        known = self._brought.kms_keys.get((account_id, region, key_id))
-        if known is not None:
-            return known
-        return self._one(kms_key_of, "find_kms_key", account_id=account_id, region=region, key_id=key_id)
+        known, place = self._brought.keys.kms_keys, (account_id, region, key_id)
+        if place in known:
+            return known[place]
+        found = self._one(kms_key_of, "find_kms_key", account_id=account_id, region=region, key_id=key_id)
+        return self._kept(known, place, found)
 
     def find_kms_alias(self, account_id: str, region: str, alias: str) -> str | None:
-        return self._one(_text, "find_kms_alias", account_id=account_id, region=region, alias=alias)
+        known, place = self._brought.keys.aliases, (account_id, region, alias)
+        if place in known:
+            return known[place]
+        found = self._one(_text, "find_kms_alias", account_id=account_id, region=region, alias=alias)
+        return self._kept(known, place, found)
 
     def list_kms_keys(self, account_id: str, region: str) -> list[KmsKey]:
         rows = self._run("list_kms_keys", {"account_id": account_id, "region": region})
@@ -259,12 +279,13 @@ class SqlTransaction:
         self._change("insert_kms_alias", {"account_id": account_id, "region": region, "alias": alias, "key_id": key_id})
 
     def find_backing_key(self, account_id: str, region: str, key_id: str, version: int) -> WrappedKey | None:
-        known = self._brought.backing_keys.get((account_id, region, key_id, version))
-        if known is not None:
-            return known
-        return self._one(
+        known, place = self._brought.keys.backing_keys, (account_id, region, key_id, version)
+        if place in known:
+            return known[place]
+        found = self._one(
             wrapped_key_of, "find_backing_key", account_id=account_id, region=region, key_id=key_id, version=version
         )
+        return self._kept(known, place, found)
 
     def list_terms(self) -> list[WrappedKey]:
         return [wrapped_key_of(row) for row in self._run("list_terms", {})]
@@ -306,46 +327,7 @@ class SqlTransaction:
     def insert_account(self, account_id: str, now: datetime) -> None:
         self._change("insert_account", {"account_id": account_id, "created_at": to_micros(now)})
 
-    # --- jobs
-
-    def put_job(self, job: Job) -> None:
-        self._change(
-            "put_job",
-            {
-                "kind": job.kind,
-                "subject": job.subject,
-                "account_id": job.account_id,
-                "region": job.region,
-                "run_at": to_micros(job.run_at),
-            },
-        )
-
-    def find_job(self, kind: str, subject: str) -> Job | None:
-        return self._one(job_of, "find_job", kind=kind, subject=subject)
-
-    def claim_jobs(self, owner: str, now: datetime, lease_until: datetime, limit: int, *, newest: bool) -> list[Job]:
-        params = {"owner": owner, "now": to_micros(now), "lease_until": to_micros(lease_until), "row_limit": limit}
-        rows = self._change("claim_newest_jobs" if newest else "claim_oldest_jobs", params)
-        return sorted((job_of(row) for row in rows), key=lambda job: (job.run_at, job.subject))
-
-    def is_job_due(self, now: datetime) -> bool:
-        return bool(self._run("find_due_job", {"now": to_micros(now)}))
-
-    def finish_job(self, job: Job) -> bool:
-        return bool(self._change("finish_job", {"kind": job.kind, "subject": job.subject, "fence": job.fence}))
-
-    def retry_job(self, job: Job, run_at: datetime, error: str) -> bool:
-        params = {"kind": job.kind, "subject": job.subject, "fence": job.fence}
-        return bool(self._change("retry_job", params | {"run_at": to_micros(run_at), "last_error": error}))
-
-    def release_jobs(self, owner: str) -> None:
-        self._change("release_jobs", {"owner": owner})
-
-    def delete_job(self, kind: str, subject: str) -> None:
-        self._change("delete_job", {"kind": kind, "subject": subject})
-
-    def list_jobs(self) -> list[Job]:
-        return [job_of(row) for row in self._run("list_jobs", {})]
+    # --- what is there, counted
 
     def census(self, now: datetime) -> Census:
         return census_of(*(self._run(name, {"now": to_micros(now)}) for name in CENSUS))
@@ -372,21 +354,31 @@ class SqlTransaction:
     def _run(self, name: str, params: Params) -> list[Row]:
         return self._execute(self._queries[name], params)
 
-    def _secret(self, name: str, params: Params) -> Secret | None:
+    def _secret(self, name: str, params: Params, version_id: str | None) -> Secret | None:
+        if self.writable:
+            params["version_id"] = version_id
         rows = self._run(name, params)
         if not rows:
             return None
-        secret = secret_of(rows[0][:SECRET_COLUMNS])
-        if self.writable:
-            self._seen[secret.arn] = secret
-        else:
-            self._brought.facts_of(rows[0])
+        row = rows[0]
+        if not self.writable:
+            self._brought.facts_of(row)
+            return secret_of(row[:SECRET_COLUMNS])
+        secret = changing_secret_of(row)
+        self._seen[secret.arn] = secret
+        self._brought.facts_for_change(row, version_id)
         return secret
 
     def _change(self, name: str, params: Params) -> list[Row]:
         if not self.writable:
             raise WriteRequiredError(name)
+        self._brought.forget(self._queries[name].changes)
         return self._run(name, params)
+
+    def _kept(self, known: dict[Place, T], place: Place, found: T | None) -> T | None:
+        if self._keeps_keys and found is not None:
+            known[place] = found
+        return found
 
     def _one(self, record_of: Callable[[Row], T], query: str, **params: str | int) -> T | None:
         rows = self._run(query, params)

@@ -111,7 +111,8 @@ class Runner:
 
     def wake(self) -> None:
         """Look for due jobs soon: something was changed."""
-        self._changed.set()
+        if not self._changed.is_set():  # else nobody has looked since
+            self._changed.set()
 
     def stop(self) -> None:
         """Finish the jobs at hand, then end."""

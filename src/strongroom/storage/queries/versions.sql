@@ -25,8 +25,9 @@ SELECT version_id, created_at, kms_key_id, last_accessed_on, deleted_at, NULL, N
 FROM versions WHERE arn = :arn ORDER BY created_at, version_id
 
 -- count_versions --
--- Versions that still have a value or wait for one
-SELECT COUNT(*) FROM versions WHERE arn = :arn AND deleted_at IS NULL
+-- Versions that still have a value or wait for one: all but those that were removed, as two indexes tell
+SELECT (SELECT COUNT(*) FROM versions WHERE arn = :arn)
+- (SELECT COUNT(*) FROM versions WHERE arn = :arn AND deleted_at IS NOT NULL)
 
 -- insert_version --
 INSERT INTO versions (account_id, region, arn, {version_columns}) VALUES (:account_id, :region, :arn, :version_id,
