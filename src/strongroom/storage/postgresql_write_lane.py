@@ -32,7 +32,7 @@ SLICE_SECONDS: Final = 0.001
 """How long the loop works out calls before it looks after its clients again."""
 
 GATHER_SECONDS: Final = 0.002
-"""How long a transaction waits for as many calls as the last one had (docs/adr/0022)."""
+"""How long a transaction waits for as many calls as there were when the last one ended (docs/adr/0022)."""
 
 MAX_TRANSACTIONS: Final = 20_000
 """Transactions after which the connection is given back: the pool renews those that are old."""
@@ -62,7 +62,7 @@ class WriteLane:
         self._threads = threads
         self._told = told
         self._count = 0
-        self._last_together = 0
+        self._expected = 0
         self._gathering: asyncio.Handle | None = None
         self._waiting: deque[ForeseenCall] = deque()
         self._under_way: list[ForeseenCall] = []
@@ -89,10 +89,10 @@ class WriteLane:
         self._told(left)
 
     def _gather(self) -> None:
-        """Wait a moment for as many calls as the last transaction had: callers who were answered together ask again."""
+        """Wait a moment for as many calls as there were when the last transaction ended: who was answered asks again."""
         if self._gathering is None:
             self._gathering = self.loop.call_later(GATHER_SECONDS, self._set_out)
-        if len(self._waiting) >= self._last_together:
+        if len(self._waiting) >= self._expected:
             self._gathering.cancel()
             self._gathering = self.loop.call_soon(self._set_out)
 
@@ -105,7 +105,6 @@ class WriteLane:
             return
         self._count += 1
         self._under_way = [self._waiting.popleft() for _ in range(min(MAX_TOGETHER, len(self._waiting)))]
-        self._last_together = len(self._under_way)
         self._steps = self._transactions.steps(self._under_way)
         self._failure = None
         self._take_steps(None)
@@ -161,6 +160,7 @@ class WriteLane:
 
     def _end(self) -> None:
         made, self._under_way, self._steps = self._under_way, [], None
+        self._expected = min(MAX_TOGETHER, len(made) + len(self._waiting))
         self._told(made)
         if self._channel.is_lost:
             self._retire()
