@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from strongroom.promises import Promise
 from strongroom.storage.base import Foreseen, StorageError, WantedVersion
 from support.factories import ACCOUNT_ID, REGION
 from support.on_loop import OnLoop, running_loop
@@ -95,3 +96,38 @@ def test_who_asks_one_after_the_other_needs_one_connection_from_the_first_call_o
     for _ in range(3):
         assert read(postgresql) == "app"
     assert postgresql._pool.get_stats()["pool_size"] == 1
+
+
+@pytest.mark.parametrize("when", ["before it asks", "between asking and setting out", "when it has set out"])
+def test_who_asks_on_a_loop_is_answered_whenever_the_connection_is_lost(postgresql, postgres_url, when):
+    insert_secret(postgresql, name="app")
+    with running_loop() as loop:
+        on_loop = OnLoop(postgresql, loop)
+        on_loop.await_lanes(Foreseen(WANTED, None))
+        reads, writes = postgresql.bringer._lane, postgresql._writer._lane
+
+        def lose():
+            """In one turn of the loop, which notices as if it had come to it in that very moment."""
+            lose_connections(postgres_url)
+            for lane in (reads, writes):
+                while not lane._channel.is_lost:
+                    lane._channel._receive()
+
+        def ask():
+            if when == "before it asks":
+                lose()
+            key = postgresql.bringer.access_key("nobody")
+            written = postgresql.submit(
+                lambda tx: tx.find_secret(ACCOUNT_ID, REGION, "app").name, Foreseen(WANTED, None)
+            )
+            if when == "when it has set out":
+                reads._set_out()
+                writes._set_out()
+            if when != "before it asks":
+                lose()
+            both = Promise()
+            key.add_done_callback(lambda _: written.add_done_callback(both.tell))
+            return both
+
+        assert loop.told(ask).result(WAIT_SECONDS).result() == "app"
+        assert [call(on_loop) for call in CALLS] == ["app"] * len(CALLS)

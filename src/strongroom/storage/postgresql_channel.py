@@ -62,6 +62,7 @@ class Channel:
                 self._is_pushing = True
                 self.loop.add_writer(self._descriptor, self._push)
         except Exception as error:  # noqa: BLE001 - whatever it is, who asked is told
+            self._note_loss()
             self.loop.call_soon(self._fail, error)
 
     def close(self) -> None:
@@ -98,14 +99,20 @@ class Channel:
     def _fail(self, error: Exception) -> None:
         """Tell who asked; what is not known to have ended leaves the connection of no use to anybody."""
         was_asked, self.is_busy = self.is_busy, False
-        if self._session.is_receiving or self._session.is_lost:
-            self._is_cut_off = True
-            self._stop_listening()
+        self._note_loss()
         if was_asked and not self.is_closed:
             self._failed(error)
 
+    def _note_loss(self) -> None:
+        """Stop listening to what is of no use any more, in the very turn of the loop in which that shows.
+
+        libpq closes a lost connection by itself, and its descriptor may be another one's in the next.
+        """
+        if self._session.is_receiving or self._session.is_lost:
+            self._is_cut_off = True
+            self._stop_listening()
+
     def _stop_listening(self) -> None:
-        """Once: libpq closes a lost connection by itself, and its descriptor may be another one's soon."""
         if self._is_listening and not self.loop.is_closed():
             self._is_listening = False
             self.loop.remove_reader(self._descriptor)

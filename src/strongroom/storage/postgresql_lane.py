@@ -73,9 +73,9 @@ class Lane:
             self._set_out()
 
     def _set_out(self) -> None:
-        if self.is_closed or self._under_way or not self._waiting:
+        if self._under_way or not self._waiting:
             return
-        if self._trips >= MAX_TRIPS:
+        if self.is_closed or self._trips >= MAX_TRIPS:  # it may have been lost since the first of them asked
             self.close()
             return
         self._trips += 1

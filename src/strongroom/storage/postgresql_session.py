@@ -170,6 +170,8 @@ class Session:
                 return self._received()
             else:
                 self._came.append(result)
+        if libpq.status != pq.ConnStatus.OK:
+            raise psycopg.OperationalError("the connection is lost")
         return None
 
     def _received(self) -> list[list[Row]]:

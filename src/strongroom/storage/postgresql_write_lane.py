@@ -89,7 +89,7 @@ class WriteLane:
         self._told(left)
 
     def _gather(self) -> None:
-        """Wait a moment for as many calls as there were when the last transaction ended: who was answered asks again."""
+        """Wait a moment for as many calls as there were when the last transaction ended: the answered ask again."""
         if self._gathering is None:
             self._gathering = self.loop.call_later(GATHER_SECONDS, self._set_out)
         if len(self._waiting) >= self._expected:
