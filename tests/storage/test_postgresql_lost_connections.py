@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -131,3 +134,22 @@ def test_who_asks_on_a_loop_is_answered_whenever_the_connection_is_lost(postgres
 
         assert loop.told(ask).result(WAIT_SECONDS).result() == "app"
         assert [call(on_loop) for call in CALLS] == ["app"] * len(CALLS)
+
+
+@pytest.mark.parametrize("asks", [bring_key, submit], ids=["reads", "writes"])
+def test_who_is_waited_for_when_the_server_dies_with_what_was_sent_unread_is_told(postgresql, postgres_url, asks):
+    """Then the socket has an error, of which uvloop tells once."""
+    insert_secret(postgresql, name="app")
+    with running_loop() as loop:
+        on_loop = OnLoop(postgresql, loop)
+        on_loop.await_lanes(Foreseen(WANTED, None))
+        stopped = [pid for (pid,) in run_sql(postgres_url, f"SELECT pid FROM pg_stat_activity WHERE {OTHERS}")]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        with ThreadPoolExecutor(1) as threads:
+            answer = threads.submit(asks, on_loop)
+            time.sleep(0.2)
+            for pid in stopped:
+                os.kill(pid, signal.SIGTERM)
+                os.kill(pid, signal.SIGCONT)
+            assert answer.result(WAIT_SECONDS) == "app"

@@ -142,6 +142,8 @@ class PostgresqlStorage:
         # Whoever asks before the first connection is there makes the pool open a second one.
         self._guarded(lambda: self._pool.wait(CONNECT_TIMEOUT_S))
         self._threads = ThreadPoolExecutor(pool_size, thread_name_prefix="postgresql")
+        # Of its own: calls that wait for rows which a shared transaction has locked may occupy all the others.
+        self._journal_thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self.bringer: PostgresqlBringer = PostgresqlBringer(lambda: _Keeper(self._pool), self._queries)
         self._notes = Notes(self._queries)
         self._writer = PostgresqlWriter(
@@ -150,7 +152,7 @@ class PostgresqlStorage:
                 lambda: _Keeper(self._pool),
                 record=lambda entries: self._record(entries, durable=True),
                 alone=self._make_alone,
-                threads=self._threads,
+                disk=self._journal_thread,
             ),
         )
 
@@ -196,6 +198,7 @@ class PostgresqlStorage:
         self.bringer.close()
         self._writer.close()
         self._threads.shutdown(wait=True)
+        self._journal_thread.shutdown(wait=True)
         self._pool.close()
 
     def _guarded(self, run: Callable[[], T]) -> T:

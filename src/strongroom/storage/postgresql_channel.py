@@ -58,6 +58,8 @@ class Channel:
         try:
             if self._is_cut_off:
                 raise psycopg.OperationalError("the connection is lost")
+            while self._session.is_readable:  # nothing was asked: it is a notice, or the end
+                self._session.receive()
             if not self._session.send(statements):
                 self._is_pushing = True
                 self.loop.add_writer(self._descriptor, self._push)
@@ -74,12 +76,18 @@ class Channel:
         if self.is_busy or self._is_cut_off or self._session.has_begun or self._session.is_lost:
             self._session.end()
         else:
-            self._session.wait_again()
+            try:
+                self._session.wait_again()
+            except psycopg.Error:
+                self._session.end()
         self._lender.give_back()
 
     def _receive(self) -> None:
         try:
             rows = self._session.receive()
+            # uvloop tells of an error of a socket once, and never again of anything: it is read to its end at once.
+            while rows is None and self._session.is_readable:
+                rows = self._session.receive()
         except Exception as error:  # noqa: BLE001
             self._fail(error)
             return

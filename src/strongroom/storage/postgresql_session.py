@@ -181,6 +181,11 @@ class Session:
         return [_rows(result, statement) for result, statement in zip(came, sent, strict=True)]
 
     @property
+    def is_readable(self) -> bool:
+        """Whether something has come that was not taken in, be it the end of the connection or an error."""
+        return bool(self._readable.poll(0))
+
+    @property
     def is_receiving(self) -> bool:
         """Whether a round trip has begun that has not ended."""
         return bool(self._sent)

@@ -43,8 +43,8 @@ Record: TypeAlias = Callable[[Sequence[bytes]], None]
 class WriteLane:
     """One transaction at a time, for those who wait together; used on the thread of its loop alone.
 
-    `told` gets the calls of a transaction when it has ended, those that were left over too. `threads` put the journal
-    on disk, by `record`. When the connection fails the lane is closed.
+    `told` gets the calls of a transaction when it has ended, those that were left over too. `disk` runs `record`, which
+    puts the journal on disk. When the connection fails the lane is closed.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class WriteLane:
         channel: Channel,
         transactions: SharedTransactions,
         record: Record,
-        threads: Executor,
+        disk: Executor,
         told: Callable[[Sequence[ForeseenCall]], None],
     ) -> None:
         self.loop = channel.loop
         self._channel = channel
         self._transactions = transactions
         self._record = record
-        self._threads = threads
+        self._disk = disk
         self._told = told
         self._count = 0
         self._expected = 0
@@ -148,7 +148,7 @@ class WriteLane:
             with suppress(RuntimeError):  # the loop was closed: nobody waits any more
                 self.loop.call_soon_threadsafe(self._take_steps, None, _failure_of(done))
 
-        self._threads.submit(self._record, entries).add_done_callback(come_back)
+        self._disk.submit(self._record, entries).add_done_callback(come_back)
 
     def _undo(self, failure: Exception) -> None:
         self._failure = failure

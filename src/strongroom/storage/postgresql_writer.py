@@ -40,13 +40,13 @@ class Surroundings:
         lender: makes what lends a session.
         record: writes entries to the journal, on disk.
         alone: makes a call in a transaction of its own, elsewhere, and tells its caller.
-        threads: for what waits for the disk.
+        disk: runs what waits for the disk, and nothing else.
     """
 
     lender: Callable[[], Lender]
     record: Record
     alone: Callable[[ForeseenCall], None]
-    threads: Executor
+    disk: Executor
 
 
 class PostgresqlWriter:
@@ -112,7 +112,7 @@ class PostgresqlWriter:
         self._has_lane_made = False
         if channel is not None:
             former, around = self._lane, self._around
-            self._lane = WriteLane(channel, self._transactions, around.record, around.threads, self._told)
+            self._lane = WriteLane(channel, self._transactions, around.record, around.disk, self._told)
             if former is not None:
                 former.close()
 
