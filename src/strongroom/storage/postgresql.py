@@ -11,7 +11,7 @@ Why it is safe:
 - Journal entries are written before COMMIT, when every statement has succeeded; if they are refused nothing
   is committed.
 
-Changes of which it is foreseen what they read share transactions (`postgresql_writer`). Others do not: one that
+Changes of which it is foreseen what they read share transactions (`postgresql_transaction`). Others do not: one that
 waits for a row would hold up, and could deadlock with, whoever shares it. They share what is slow: the trail's
 fdatasync, and PostgreSQL's own flush of its log.
 """
@@ -45,7 +45,7 @@ from strongroom.storage.postgresql_brought import MARK, serve
 from strongroom.storage.postgresql_history import Notes, watched
 from strongroom.storage.postgresql_session import LostConnectionError, Session, before_it_counts
 from strongroom.storage.postgresql_transaction import CONFLICTS, ForeseenCall, SharedTransactions
-from strongroom.storage.postgresql_writer import PostgresqlWriter, Surroundings
+from strongroom.storage.postgresql_writer import PostgresqlWriter, WritingMeans
 from strongroom.storage.reach import Reach
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
@@ -148,7 +148,7 @@ class PostgresqlStorage:
         self._notes = Notes(self._queries)
         self._writer = PostgresqlWriter(
             SharedTransactions(self._queries, self._notes, self._count_commit),
-            Surroundings(
+            WritingMeans(
                 lambda: _Keeper(self._pool),
                 record=lambda entries: self._record(entries, durable=True),
                 alone=self._make_alone,

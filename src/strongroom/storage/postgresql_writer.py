@@ -33,7 +33,7 @@ from strongroom.storage.postgresql_write_lane import Record, WriteLane
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class WritingMeans:
     """What the writer works with.
 
     Args:
@@ -55,7 +55,7 @@ class PostgresqlWriter:
     One of each, because two would share out what waits, and share less.
     """
 
-    def __init__(self, transactions: SharedTransactions, around: Surroundings) -> None:
+    def __init__(self, transactions: SharedTransactions, around: WritingMeans) -> None:
         self._transactions = transactions
         self._around = around
         self._lane: WriteLane | None = None
