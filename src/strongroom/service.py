@@ -134,7 +134,9 @@ class Service:
         return self._submit(attempt.run, attempt)
 
     def _submit(self, work: Callable[[Transaction], Response | None], attempt: Attempt) -> Future[Response | None]:
-        future = self.storage.submit(work, self._foreseen(attempt))
+        future = self.storage.submit(
+            work, self._foreseen(attempt), changes_one_secret=attempt.operation.changes_one_secret
+        )
         future.add_done_callback(lambda _: self.on_change())
         return future
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import sys
 from contextlib import closing
 from dataclasses import replace
@@ -104,6 +105,13 @@ def test_where_a_commit_has_no_note_anything_may_have_changed(ring, old, new):
     ring.note(mark_of(7), ["a"])
     assert ring.between(mark_of(7), mark_of(8)) == {subject_of("a")}
     assert ring.between(mark_of(old), mark_of(new)) is None
+
+
+def test_a_slot_of_the_first_layout_is_not_believed(ring):
+    ring.note(mark_of(7), [])
+    head = 8 * 2_048
+    ring._memory[head : head + 16] = struct.pack("=II8s", 8, 0, mark_of(7)[40:48])
+    assert ring.between(mark_of(7), mark_of(8)) is None
 
 
 def test_a_commit_of_anything_and_one_of_too_many_secrets_may_have_changed_anything(ring):

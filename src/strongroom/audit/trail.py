@@ -42,6 +42,7 @@ from strongroom.audit.files import (
     last_finished,
     sync_folder,
 )
+from strongroom.audit.room import RoomAhead
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
 
@@ -92,6 +93,7 @@ class Trail:
         self._chain_start = b',"chain":{"key":%d,"seq":' % term
         self._lock = threading.Lock()
         self._descriptor = _open_exclusively(path, waits=waits)
+        self._room = RoomAhead()
         self._holds_remains = False
         self._size, self._sequence, self._mac, self.torn_bytes = _recover(self._descriptor, path)
         self._first = first_sequence(path) or self._sequence + 1
@@ -166,6 +168,7 @@ class Trail:
     def _go_on_in_new_file(self, begin: Callable[[int, bytes], bytes]) -> Path:
         if self._sync_failed or self._holds_remains:
             raise TrailError("the audit trail is in doubt, and is not finished before that is settled")
+        self._room.give_back(self._descriptor, self._size)
         os.fdatasync(self._descriptor)
         sequence = self._sequence + 1
         record = begin(self._sequence, self._mac)
@@ -200,6 +203,8 @@ class Trail:
             return
         try:
             self.sync()
+            with self._lock:
+                self._room.give_back(self._descriptor, self._size)
         finally:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -246,6 +251,7 @@ class Trail:
                 if self._sync_failed:
                     self._write_again()
                 sync.covers, mac = self._size, self._mac
+            self._room.see_to(self._descriptor, sync.covers)
             os.fdatasync(self._descriptor)
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody may think that his record is on disk
             sync.error = error

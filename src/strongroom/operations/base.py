@@ -130,6 +130,11 @@ class Operation(Generic[RequestT]):
     def action(self) -> str:
         return f"secretsmanager:{self.name}"
 
+    @property
+    def changes_one_secret(self) -> bool:
+        """Whether a call changes the secret that it names, and reads nothing else, as a rule."""
+        return self.mutates and not self.creates and self.reads_version is not None
+
 
 def secret_alone(_request: Request) -> tuple[None, None]:
     """`reads_version` of an operation that reads its secret and none of its versions."""

@@ -379,11 +379,12 @@ class Storage(Protocol):
         ...
 
     def write(self, work: Callable[[Transaction], T]) -> T: ...
-    def submit(self, work: Callable[[Transaction], T], foreseen: Foreseen | None = None) -> Future[T]:
-        """Do as `write`, and return at once. What is `foreseen` may be read together with what other calls need.
-
-        A work that is submitted on a running event loop may be run on it, so it must not wait for anything but the
-        transaction; nor may that loop's thread wait for the future.
+    def submit(
+        self, work: Callable[[Transaction], T], foreseen: Foreseen | None = None, *, changes_one_secret: bool = False
+    ) -> Future[T]:
+        """Do as `write`, and return at once. What is `foreseen` may be read together with what other calls need. A work
+        that as a rule reads and changes one secret alone may be run before its turn. On a running event loop a work
+        may be run on that loop, so it must wait for nothing but the transaction, nor that thread for the future.
         """
         ...
 

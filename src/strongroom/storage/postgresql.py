@@ -183,7 +183,13 @@ class PostgresqlStorage:
     def write(self, work: Callable[[Transaction], T]) -> T:
         return self._guarded(lambda: self._with_retries(work))
 
-    def submit(self, work: Callable[[Transaction], T], foreseen: Foreseen | None = None) -> Future[T]:
+    def submit(
+        self,
+        work: Callable[[Transaction], T],
+        foreseen: Foreseen | None = None,
+        *,
+        changes_one_secret: bool = False,  # noqa: ARG002 - said better by what is foreseen
+    ) -> Future[T]:
         if foreseen is not None:
             return self._writer.submit(work, foreseen)
         try:

@@ -5,10 +5,11 @@ A table that is named neither here nor there reaches anything: a new one is safe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
-OF_A_SECRET: Final = frozenset({"secrets", "versions", "stages", "resource_policies"})
+OF_A_SECRET: Final = frozenset({"secrets", "versions", "stages", "resource_policies", "replicas"})
 """Tables whose rows belong to one secret. Statements that change them name it as `arn`."""
 
 OF_NO_ANSWER: Final = frozenset(
@@ -20,7 +21,6 @@ OF_NO_ANSWER: Final = frozenset(
         "committed_changes",
         "jobs",
         "planned_deletions",
-        "replicas",
         "secret_readers",
         "secret_terms",
         "tombstones",
@@ -33,7 +33,7 @@ OF_NO_ANSWER: Final = frozenset(
         "trail_terms",
     }
 )
-"""Tables that nothing kept was worked out from: neither values nor who may read them depend on their rows."""
+"""Tables that nothing kept, and no draft, was worked out from: neither values nor who may read them depend on them."""
 
 DATES_OF_READS: Final = frozenset({"record_secret_access", "record_version_access"})
 """Queries that change columns of a secret's tables which nothing kept was worked out from."""
@@ -60,6 +60,14 @@ class Reach:
             self._is_anything = True
         else:
             self._arns.add(arn)
+
+    def add_secrets(self, arns: Iterable[str]) -> None:
+        """Take changes of these secrets into account."""
+        self._arns.update(arns)
+
+    def concerns(self, arns: AbstractSet[str]) -> bool:
+        """Tell whether one of these secrets may have been changed."""
+        return self._is_anything or not self._arns.isdisjoint(arns)
 
     def taken(self) -> frozenset[str] | None:
         """Return the secrets changed since this was last asked; None if it may be anything."""

@@ -43,6 +43,8 @@ from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import Query, load
 from strongroom.storage.sqlite_changes import ChangeNotes, ChangeRing
 from strongroom.storage.sqlite_checkpoint import Checkpointer
+from strongroom.storage.sqlite_draft import Drafts, WaitingCall
+from strongroom.storage.sqlite_drafter import Drafter
 from strongroom.storage.sqlite_mark import CommitMark
 from strongroom.storage.sqlite_turn import Turn
 from strongroom.storage.sqlite_watched import Watched
@@ -68,6 +70,7 @@ class _Reader:
     connection: apsw.Connection
     cursor: apsw.Cursor
     execute: Execute
+    drafter: Drafter
 
 
 class SqliteStorage:
@@ -93,6 +96,7 @@ class SqliteStorage:
         connection = _open(path)
         _migrate(connection)
         self._notes = ChangeNotes(path)
+        self._looks = _turn(path)
         checkpointer = Checkpointer(
             connection,
             lambda: _open(path),
@@ -161,14 +165,28 @@ class SqliteStorage:
         return work(SqlTransaction(self._reader().execute, self._queries, writable=False))
 
     def write(self, work: Callable[[Transaction], T]) -> T:
-        return self._writer.submit(work, None).result()
+        future: Future[T] = Future()
+        self._writer.submit([WaitingCall(work, future, None)])
+        return future.result()
 
-    def submit(self, work: Callable[[Transaction], T], foreseen: Foreseen | None = None) -> Future[T]:  # noqa: ARG002
+    def submit(
+        self,
+        work: Callable[[Transaction], T],
+        foreseen: Foreseen | None = None,  # noqa: ARG002
+        *,
+        changes_one_secret: bool = False,
+    ) -> Future[T]:
+        future: Future[T] = Future()
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             loop = None
-        return self._writer.submit(work, loop)
+        call = WaitingCall(work, future, loop)
+        if changes_one_secret and loop is not None and not self._closed:
+            self._reader().drafter.take(call, loop)
+        else:
+            self._writer.submit([call])
+        return future
 
     def check(self) -> None:
         try:
@@ -185,6 +203,8 @@ class SqliteStorage:
         if self._closed:
             return
         self._closed = True
+        for reader in self._open_readers:
+            reader.drafter.pass_on()
         self._writer.close()
         try:
             for reader in self._open_readers:
@@ -196,6 +216,7 @@ class SqliteStorage:
         if self._changes is not None:
             self._changes.close()
         self._notes.close()
+        self._looks.close()
 
     def _reader(self) -> _Reader:
         reader: _Reader | None = getattr(self._readers, "reader", None)
@@ -203,9 +224,15 @@ class SqliteStorage:
             connection = _open(self._path)
             connection.pragma("query_only", True)  # noqa: FBT003
             cursor = connection.cursor()
-            reader = self._readers.reader = _Reader(connection, cursor, _executor(cursor))
+            execute = _executor(cursor)
+            drafts = Drafts(execute, self._queries, self.changed)
+            drafter = Drafter(connection, drafts, self._others_write, self.mark, self._writer.submit)
+            reader = self._readers.reader = _Reader(connection, cursor, execute, drafter)
             self._open_readers.append(reader)
         return reader
+
+    def _others_write(self) -> bool:
+        return self._notes.others_write or self._looks.is_taken()
 
     def _record(self, entries: Sequence[bytes], *, durable: bool) -> None:
         if entries:

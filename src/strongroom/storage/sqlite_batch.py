@@ -3,8 +3,9 @@
 Rules:
 - A call reads its secret with all that a change of a value asks for, in one statement (`brought`). What it changes of
   that secret is kept, and told when it has succeeded: a call that fails has changed nothing, and needs no savepoint.
+- A call that was worked out before the turn has the changes of its draft kept, if that still stands (`sqlite_draft`).
 - Kept changes are told before anything is read that they may concern, when they are many, and at the end. In the order
-  of `_KEPT`, statement by statement; a call whose own order is another one is told alone.
+  of `KEPT`, statement by statement; a call whose own order is another one is told alone.
 - A call that changes or reads anything else gets a savepoint of its own, after what calls before it changed was told.
 - If SQLite refuses what is told, all of that is undone, and each of its calls made again in a savepoint of its own: so
   one that breaks a rule takes nothing from its neighbours.
@@ -12,57 +13,35 @@ Rules:
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable
+from typing import Any, Final
 
 import apsw
 
-from strongroom.storage.base import StorageError, Transaction
+from strongroom.storage.base import StorageError
 from strongroom.storage.rows import Params, Row
-from strongroom.storage.sql import FOR_UPDATE, Queries, Query
+from strongroom.storage.sql import Queries, Query
+from strongroom.storage.sqlite_draft import KEPT, OF_A_SECRET, SECRET_BY_NAME, Change, OwnChanges, Standing, WaitingCall
 from strongroom.storage.sqlite_watched import SHARED, Watched
 from strongroom.storage.transaction import SqlTransaction
 
 MOST_KEPT: Final = 32
 """Calls whose changes are told together at most. Telling holds up the loop, and is not interrupted."""
 
-_KEPT: Final = {
-    name: place
-    for place, name in enumerate(("insert_version", "delete_stage", "put_stage", "touch_secret", "put_secret_in_place"))
-}
-"""Changes of a secret that has been read, in an order in which nothing refers to what is not there yet."""
-
-_ARN: Final = 3
-_BY_NAME: Final = f"find_secret{FOR_UPDATE}"
-_OF_A_SECRET: Final = frozenset({_BY_NAME, f"find_secret_by_arn{FOR_UPDATE}"})
-
-_Change: TypeAlias = tuple[Query, tuple[Any, ...]]
-
-
-@dataclass(slots=True, eq=False)
-class WaitingCall:
-    """A call that waits for a commit, and what became of it."""
-
-    work: Callable[[Transaction], Any]
-    future: Future[Any]
-    loop: asyncio.AbstractEventLoop | None
-    result: Any = None
-    error: BaseException | None = None
-    entries: Sequence[bytes] = ()
-
 
 class Batch:
     """The calls of one commit as far as they have been performed. One thread at a time."""
 
-    def __init__(self, connection: apsw.Connection, watched: Watched, queries: Queries) -> None:
+    def __init__(
+        self, connection: apsw.Connection, watched: Watched, queries: Queries, standing: Standing | None = None
+    ) -> None:
+        """Begin with none. Without `standing` no draft counts."""
         self.calls: list[WaitingCall] = []
         self.watched = watched
         self._connection = connection
         self._queries = queries
-        self._kept: list[tuple[WaitingCall, list[_Change]]] = []
+        self._standing = standing
+        self._kept: list[tuple[WaitingCall, list[Change]]] = []
         self._unread: set[str] = set()
         self._broken: BaseException | None = None
 
@@ -74,9 +53,26 @@ class Batch:
     def perform(self, call: WaitingCall) -> None:
         """Perform a call: one that fails is undone alone. Raises what keeps the batch from going on."""
         self.calls.append(call)
-        self._make(call, _Statements(self))
+        if not self._accept(call):
+            self._make(call, _Statements(self))
         if len(self._kept) >= MOST_KEPT:
             self.tell()
+
+    def _accept(self, call: WaitingCall) -> bool:
+        """Take what was worked out before the turn for what the call did, if all that it read still stands."""
+        draft, reach = call.draft, self.watched.reach
+        if (
+            draft is None
+            or self._standing is None
+            or reach.concerns(draft.own.arns)
+            or not self._standing.stands(draft)
+        ):
+            return False
+        call.result, call.error, call.entries = draft.result, draft.error, draft.entries
+        if draft.own.kept:
+            reach.add_secrets(draft.own.arns)
+            self.keep(call, draft.own)
+        return True
 
     def tell(self) -> None:
         """Make the changes that were kept. Raises what keeps the batch from going on, whoever catches it."""
@@ -102,10 +98,10 @@ class Batch:
         else:
             self.release()
 
-    def keep(self, call: WaitingCall, changes: list[_Change], secrets: set[str]) -> None:
+    def keep(self, call: WaitingCall, own: OwnChanges) -> None:
         """Have changes of secrets told later."""
-        self._kept.append((call, changes))
-        self._unread |= secrets
+        self._kept.append((call, own.kept))
+        self._unread |= own.names
 
     def tell_of(self, secret: str) -> None:
         """See to it that what is read of a secret, by its name or its ARN, is what calls before have made of it."""
@@ -154,30 +150,24 @@ class Batch:
 class _Statements:
     """Runs the statements of one call, or keeps them."""
 
-    __slots__ = ("_batch", "_changes", "_is_alone", "_last", "_own", "_secrets")
+    __slots__ = ("_batch", "_is_alone", "_own")
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
-        self._changes: list[_Change] = []
+        self._own = OwnChanges()
         self._is_alone = False
-        self._last = 0
-        self._own: set[str] = set()
-        self._secrets: set[str] = set()
 
     def execute(self, query: Query, params: Params) -> list[Row]:
         watched = self._batch.watched
         if self._is_alone:
             return watched.execute(query, params)
-        name = query.name
         if query.changes is None:
-            if name in SHARED:
+            if query.name in SHARED:
                 return watched.execute(query, params)
-            if name in _OF_A_SECRET and not self._changes:
+            if query.name in OF_A_SECRET and not self._own.kept:
                 return self._find(query, params)
-        elif (place := _KEPT.get(name, -1)) >= self._last and params["arn"] in self._own:
-            self._last = place
-            watched.reach.add(name, query.changes, params)
-            self._changes.append((query, query.bind(params)))
+        elif self._own.keep(query, params):
+            watched.reach.add(query.name, query.changes, params)
             return []
         self.stand_alone()
         return watched.execute(query, params)
@@ -189,15 +179,15 @@ class _Statements:
         self._batch.tell()
         self._batch.savepoint()
         self._is_alone = True
-        for query, values in self._changes:
+        for query, values in self._own.kept:
             self._batch.change(query, values)
-        self._changes = []
+        self._own.kept.clear()
 
     def succeed(self, call: WaitingCall) -> None:
         if self._is_alone:
             self._batch.release()
-        elif self._changes:
-            self._batch.keep(call, self._changes, self._secrets)
+        elif self._own.kept:
+            self._batch.keep(call, self._own)
 
     def undo(self) -> None:
         if self._is_alone:
@@ -205,19 +195,16 @@ class _Statements:
 
     def _find(self, query: Query, params: Params) -> list[Row]:
         place = f"{params['account_id']} {params['region']} "
-        self._batch.tell_of(place + params["name"] if query.name == _BY_NAME else params["arn"])
+        self._batch.tell_of(place + params["name"] if query.name == SECRET_BY_NAME else params["arn"])
         rows = self._batch.watched.execute(query, params)
-        for row in rows:
-            account_id, region, name, arn = row[: _ARN + 1]
-            self._own.add(arn)
-            self._secrets |= {arn, f"{account_id} {region} {name}"}
+        self._own.note_found(rows)
         return rows
 
 
-def _by_statement(kept: Iterable[tuple[WaitingCall, list[_Change]]]) -> list[tuple[Query, list[tuple[Any, ...]]]]:
+def _by_statement(kept: Iterable[tuple[WaitingCall, list[Change]]]) -> list[tuple[Query, list[tuple[Any, ...]]]]:
     """Return what is kept as the rows of each statement, in the order of the statements."""
     rows: dict[str, tuple[Query, list[tuple[Any, ...]]]] = {}
     for _, changes in kept:
         for query, values in changes:
             rows.setdefault(query.name, (query, []))[1].append(values)
-    return [rows[name] for name in _KEPT if name in rows]
+    return [rows[name] for name in KEPT if name in rows]

@@ -22,19 +22,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from strongroom.recall import Subject, subject_of
+from strongroom.recall import Mark, Subject, subject_of
 from strongroom.storage.sqlite_mark import CommitMark
 
 SLOTS: Final = 1_024
 """Commits that a reader may be behind, but for half of them, which a writer may be overwriting."""
 
-MAX_SECRETS: Final = 62
+MAX_SECRETS: Final = 254
 """Secrets that a slot can hold; a commit that changed more says that anything may have changed."""
 
-_HEAD: Final = struct.Struct("=II8s")
+_HEAD: Final = struct.Struct("=IHH8s")
 _SUBJECT_BYTES: Final = 8
-_SLOT_BYTES: Final = 512
-_ANYTHING: Final = 0xFFFF_FFFF
+_SLOT_BYTES: Final = 2_048
+_ANYTHING: Final = 0xFFFF
+_LAYOUT: Final = 2
+"""Stands in each slot. Slots of the first layout, some of which began in the same places, have another number there."""
+
 _COUNTER: Final = struct.Struct("=I")
 _COUNTER_AT: Final = 8
 _COUNTERS: Final = 1 << 32
@@ -71,9 +74,9 @@ class ChangeRing:
         commit = (commits_of(mark) + 1) % _COUNTERS
         subjects = None if arns is None else [subject_of(arn) for arn in arns]
         if subjects is None or len(subjects) > MAX_SECRETS:
-            slot = _HEAD.pack(commit, _ANYTHING, mark[_CHECKSUM])
+            slot = _HEAD.pack(commit, _ANYTHING, _LAYOUT, mark[_CHECKSUM])
         else:
-            slot = _HEAD.pack(commit, len(subjects), mark[_CHECKSUM]) + b"".join(subjects)
+            slot = _HEAD.pack(commit, len(subjects), _LAYOUT, mark[_CHECKSUM]) + b"".join(subjects)
         start = commit % SLOTS * _SLOT_BYTES
         self._memory[start : start + len(slot)] = slot
 
@@ -86,9 +89,9 @@ class ChangeRing:
         for commit in range(first + 1, last + 1):
             start = commit % SLOTS * _SLOT_BYTES
             slot = self._memory[start : start + _SLOT_BYTES]
-            number, count, follows_upon = _HEAD.unpack_from(slot)
+            number, count, layout, follows_upon = _HEAD.unpack_from(slot)
             is_next = commit > first + 1 or follows_upon == old[_CHECKSUM]
-            if number != commit or count > MAX_SECRETS or not is_next:
+            if number != commit or layout != _LAYOUT or count > MAX_SECRETS or not is_next:
                 return None
             ends = range(_HEAD.size, _HEAD.size + count * _SUBJECT_BYTES, _SUBJECT_BYTES)
             changed.update(slot[at : at + _SUBJECT_BYTES] for at in ends)
@@ -102,6 +105,9 @@ class ChangeNotes:
     """The writer's side of the ring of changes. Without one readers take every commit for a change of anything."""
 
     def __init__(self, path: Path) -> None:
+        self.others_write = False
+        """Whether another process had committed since this one did, when this one last had its turn."""
+        self._own: bytes | None = None
         self._mark: CommitMark | None = None
         self._ring: ChangeRing | None = None
         try:
@@ -115,8 +121,22 @@ class ChangeNotes:
         if self._mark is None or self._ring is None:
             return
         mark = self._mark.read()
+        self.others_write = self._own is not None and mark != self._own
         if mark is not None:
             self._ring.note(mark, arns)
+
+    def committed(self) -> None:
+        """Remember the mark of this process's commit. Called before another one can write."""
+        if self._mark is not None:
+            self._own = self._mark.read()
+
+    def changed_since(self, mark: Mark) -> frozenset[Subject] | None:
+        """Return the secrets that commits since a mark have changed; None if it may be anything."""
+        present = None if self._mark is None else self._mark.read()
+        if present is None or self._ring is None:
+            return None
+        assert isinstance(mark, bytes)
+        return frozenset() if present == mark else self._ring.between(mark, present)
 
     def flush(self) -> None:
         """Put on disk what checkpoints have written into the database file. Raises OSError."""

@@ -11,22 +11,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import apsw
 
-from strongroom.storage.base import StorageError, Transaction
+from strongroom.storage.base import StorageError
 from strongroom.storage.sql import Queries
-from strongroom.storage.sqlite_batch import Batch, WaitingCall
+from strongroom.storage.sqlite_batch import Batch
 from strongroom.storage.sqlite_changes import ChangeNotes
 from strongroom.storage.sqlite_checkpoint import Checkpointer
+from strongroom.storage.sqlite_draft import Standing, WaitingCall
 from strongroom.storage.sqlite_turn import Turn
 from strongroom.storage.sqlite_watched import Watched
 
@@ -69,25 +68,25 @@ class SqliteWriter:
         self._turn = turn
         self._checkpointer = checkpointer
         self._commits = commits
-        self._calls: queue.SimpleQueue[WaitingCall | None] = queue.SimpleQueue()
+        self._waiting: deque[WaitingCall] = deque()
+        self._came = threading.Event()
         self._closing = threading.Lock()
         self._closed = False
         self._waits_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="sqlite-writer")
         self._thread.start()
 
-    def submit(self, work: Callable[[Transaction], T], loop: asyncio.AbstractEventLoop | None) -> Future[T]:
-        """Have a change made; on `loop` if there is one, which must not wait for it.
+    def submit(self, calls: Iterable[WaitingCall]) -> None:
+        """Have changes made: on their loops if they have one, which must not wait for it, and as in drafts that stand.
 
         Raises:
             StorageError: it is closed.
         """
-        future: Future[T] = Future()
         with self._closing:
             if self._closed:
                 raise StorageError("the storage is closed")
-            self._calls.put(WaitingCall(work, future, loop))
-        return future
+            self._waiting.extend(calls)
+        self._came.set()
 
     @property
     def has_ended(self) -> bool:
@@ -104,19 +103,19 @@ class SqliteWriter:
             if self._closed:
                 return
             self._closed = True
-            self._calls.put(None)
+        self._came.set()
         self._thread.join()
         self._turn.close()
 
     def _run(self) -> None:
         batch: list[WaitingCall] = []
-        while (first := self._calls.get()) is not None:
+        while self._some_wait():
             if not self._turn.is_taken():  # else more come while this one waits for its turn
-                self._await_others(len(batch) - 1)
+                self._await_others(len(batch))
             self._waits_since = time.monotonic()
             with self._turn:
                 self._waits_since = None
-                batch, last = self._gather(first)
+                batch = self._gather()
                 self._commit(batch)
             for call in batch:
                 with contextlib.suppress(Exception):  # one caller gone must not silence the others
@@ -125,34 +124,32 @@ class SqliteWriter:
                     else:
                         call.future.set_exception(call.error)
             self._checkpointer.after_commit(erases=self._commits.watched.erased())
-            if last:
-                break
         self._connection.close()
         self._checkpointer.stop()
 
-    def _await_others(self, others: int) -> None:
+    def _some_wait(self) -> bool:
+        """Wait until there is a call, and return True; or return False when there will be none any more."""
+        while not self._waiting:
+            if self._closed:
+                return bool(self._waiting)  # what came just before the end
+            self._came.wait()
+            self._came.clear()
+        return True
+
+    def _await_others(self, most: int) -> None:
         """Wait until so many calls wait, for a moment at most."""
         deadline = time.monotonic() + GATHER_SECONDS
-        while self._calls.qsize() < others and time.monotonic() < deadline:
+        while len(self._waiting) < most and time.monotonic() < deadline:
             time.sleep(GATHER_STEP_SECONDS)
 
-    def _gather(self, first: WaitingCall) -> tuple[list[WaitingCall], bool]:
-        """Return `first` and the calls that wait behind it, and whether the end was among them."""
-        batch = [first]
-        while len(batch) < MAX_BATCH:
-            try:
-                call = self._calls.get_nowait()
-            except queue.Empty:
-                break
-            if call is None:
-                return batch, True
-            batch.append(call)
-        return batch, False
+    def _gather(self) -> list[WaitingCall]:
+        """Return the calls that wait, as many as may share a commit."""
+        return [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
 
     def _commit(self, batch: list[WaitingCall]) -> None:
         """Make the calls; afterwards each has its result or its error."""
         connection, commits = self._connection, self._commits
-        work = Batch(connection, commits.watched, commits.queries)
+        work = Batch(connection, commits.watched, commits.queries, Standing(commits.notes.changed_since))
         try:
             connection.execute("BEGIN IMMEDIATE")
             commits.watched.forget()
@@ -164,6 +161,7 @@ class SqliteWriter:
             commits.record([entry for call in work.calls for entry in call.entries])
             commits.notes.write(commits.watched.reach.taken())
             connection.execute("COMMIT")
+            commits.notes.committed()
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody's change is on disk
             with contextlib.suppress(apsw.Error):  # SQLite may have undone it by itself
                 connection.execute("ROLLBACK")
