@@ -34,11 +34,12 @@ from strongroom.service import (
     Caller,
     Given,
     NotBroughtError,
+    Recalled,
     Service,
     internal_failure,
 )
 from strongroom.wire import awsjson, constraints, faults, http_guard
-from strongroom.wire.exchange import Answer, Headers, HttpRequest, Outcome, Pending, waited
+from strongroom.wire.exchange import Answer, Headers, HttpRequest, Outcome, Pending, Unrecorded, waited
 from strongroom.wire.origins import Origins
 
 SERVICE_NAME: Final = "secretsmanager"
@@ -205,6 +206,9 @@ class RequestCore:
             raise
         except Exception as error:  # noqa: BLE001
             return self._failed(progress, error)
+        if isinstance(outcome, Recalled):
+            finish = partial(self._finish_recalled, progress, outcome.response)
+            return Unrecorded(outcome.record, self._service.write_records, finish)
         return self._wait(progress, outcome) if isinstance(outcome, Future) else self._succeeded(progress, outcome)
 
     def _wait(self, progress: _Progress, awaited: Future[Response | None]) -> Pending:
@@ -220,6 +224,15 @@ class RequestCore:
         except Exception as error:  # noqa: BLE001
             return self._failed(progress, error)
         return self._succeeded(progress, response)
+
+    def _finish_recalled(self, progress: _Progress, response: Response, error: Exception | None) -> Answer:
+        """Answer a call whose record is on the trail now, or could not be put there because of an error."""
+        try:
+            if error is None:
+                return self._succeeded(progress, response)
+        except Exception as failure:  # noqa: BLE001
+            error = failure
+        return self._failed(progress, error)
 
     def _succeeded(self, progress: _Progress, response: Response | None) -> Answer:
         self._count(progress, "Success", "success")
