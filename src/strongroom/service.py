@@ -112,7 +112,7 @@ class Service:
     ) -> Response | Recalled | Future[Response | None] | None:
         """Return the answer of a call that could be answered at once, or the future of its answer.
 
-        It is recorded, but for one that was recalled: that record is for the caller to put on the trail (`write_records`).
+        The record of one that was recalled is for the caller to put on the trail (`write_records`).
 
         Args:
             operation: what is asked.

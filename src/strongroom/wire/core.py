@@ -18,7 +18,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
@@ -45,6 +45,10 @@ from strongroom.wire.origins import Origins
 SERVICE_NAME: Final = "secretsmanager"
 CONTENT_TYPE: Final = b"application/x-amz-json-1.1"
 NOT_FOUND_BODY: Final = b"<UnknownOperationException/>\n"
+
+BODIES_KEPT: Final = 1_024
+MAX_BODY_KEPT: Final = 512
+"""What was read of bodies of so many bytes at most is kept."""
 
 _HTTP_NOT_FOUND: Final = 404
 _CLAIMED_KEY: Final = re.compile(rb"Credential=([A-Za-z0-9]{16,128})/")
@@ -193,8 +197,7 @@ class RequestCore:
             request, find, self._service.clock.now(), source=origin.source_ip, headers=progress.named
         )
         progress.verified = verified
-        typed = awsjson.decode(request.body, progress.known_operation.request)
-        constraints.check(typed)
+        typed = _typed(request.body, progress.known_operation)
         return typed, Caller(verified.access_key.principal, verified.region, origin)
 
     def _perform(self, progress: _Progress, typed: Request, caller: Caller, given: Given | None) -> Outcome:
@@ -303,6 +306,24 @@ class _Progress(msgspec.Struct):
             if name == b"authorization" and (match := _CLAIMED_KEY.search(value)):
                 return match[1].decode()
         return None
+
+
+def _typed(body: bytes, operation: Operation[Any]) -> Request:
+    """Return the request in a body, within its limits. Raises SerializationException, ValidationException."""
+    request_type: type[Request] = operation.request
+    if operation.reads_version is None or operation.mutates or len(body) > MAX_BODY_KEPT:
+        return _typed_anew(body, request_type)
+    return _typed_read(body, request_type)
+
+
+def _typed_anew(body: bytes, request_type: type[Request]) -> Request:
+    typed = awsjson.decode(body, request_type)
+    constraints.check(typed)
+    return typed
+
+
+_typed_read: Final = lru_cache(maxsize=BODIES_KEPT)(_typed_anew)
+"""For reads of one secret: they ask again and again in the same bytes, which hold no value. Nobody changes them."""
 
 
 def _headers(origin: Origin, content_type: bytes = CONTENT_TYPE) -> Headers:
