@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -68,6 +68,13 @@ class Refusal(Response):
     error: ServiceError
 
 
+class Recalled(NamedTuple):
+    """An answer that was recalled. It may be given when its record is on the trail, and not before."""
+
+    response: Response
+    record: bytes
+
+
 class Attempt(msgspec.Struct, frozen=True):
     """One call. `recallable` is filled with what gives its answer again, if something does, and the ARN of the secret
     it is about; `holds` with the secrets whose purge it postponed because it was refused; `accesses` with the versions
@@ -89,15 +96,14 @@ class Attempt(msgspec.Struct, frozen=True):
         asked = msgspec.structs.astuple(self.request)
         return self.operation.name, self.caller.principal, self.caller.region, asked, day_of(self.now)
 
-    def answer_again(self, respond: Callable[[], Response]) -> Response:
-        """Give an answer that was worked out before, and record it like any other."""
+    def answer_again(self, respond: Callable[[], Response]) -> Recalled:
+        """Give an answer that was worked out before, with the record that it has like any other."""
         try:
             response = respond()
         except ServiceError as error:
             self.around.trail([self._record(None, error)], False)  # noqa: FBT003 - the Journal's shape
             raise
-        self.around.trail([self._record(response, None)], False)  # noqa: FBT003
-        return response
+        return Recalled(response, self._record(response, None))
 
     def run(self, tx: Transaction, authorizer: Authorizer | None = None) -> Response | None:
         """Do it; a call within a call shares its authorizer."""

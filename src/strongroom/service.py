@@ -5,7 +5,8 @@
  3. authorization, before anything is said about existence
  4. the secret is looked up; the state that the operation declares is required of it
  5. the handler
- 6. the audit record, of success or failure; without it there is no answer and no change
+ 6. the audit record, of success or failure; without it there is no answer and no change. Who is given an answer that
+    was recalled is given its record with it, to be put on the trail before the answer leaves (`Recalled`)
  7. commit
 
 A reading call that turns out to write (one that is refused and thereby postpones a purge) is run again as a writing
@@ -24,7 +25,7 @@ from typing import Any
 
 from strongroom import ids
 from strongroom.access_dates import AccessDates
-from strongroom.attempt import Attempt, Refusal, Surroundings, identity_of
+from strongroom.attempt import Attempt, Recalled, Refusal, Surroundings, identity_of
 from strongroom.audit import record
 from strongroom.audit.record import Origin
 from strongroom.authorization import Caller
@@ -49,7 +50,7 @@ from strongroom.storage.base import (
 from strongroom.throttle import Throttle
 from strongroom.tracing import Tracing
 
-__all__ = ["Bringer", "Caller", "Given", "NotBroughtError", "Service", "internal_failure"]
+__all__ = ["Bringer", "Caller", "Given", "NotBroughtError", "Recalled", "Service", "internal_failure"]
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +96,9 @@ class Service:
         if (unsettled := self.unsettled(operation)) is not None:
             unsettled.result()
         outcome = self.begin(operation, request, caller)
+        if isinstance(outcome, Recalled):
+            self.write_records([outcome.record])
+            return outcome.response
         return outcome.result() if isinstance(outcome, Future) else outcome
 
     def begin(
@@ -105,8 +109,10 @@ class Service:
         given: Given | None = None,
         *,
         is_admitted: bool = False,
-    ) -> Response | Future[Response | None] | None:
+    ) -> Response | Recalled | Future[Response | None] | None:
         """Return the answer of a call that could be answered at once, or the future of its answer.
+
+        The record of one that was recalled is for the caller to put on the trail (`write_records`).
 
         Args:
             operation: what is asked.
@@ -158,7 +164,7 @@ class Service:
         kept.add_done_callback(pass_on)
         return answer
 
-    def _read_or_recall(self, attempt: Attempt, given: Given | None) -> Response | None:
+    def _read_or_recall(self, attempt: Attempt, given: Given | None) -> Response | Recalled | None:
         mark = None if attempt.operation.reads_version is None else self.storage.mark(given)
         if mark is None:
             return self.storage.read(attempt.run, given)
@@ -194,6 +200,10 @@ class Service:
             if one is not None
         )
 
+    def write_records(self, records: Sequence[bytes]) -> None:
+        """Put on the trail what answers that were recalled have with them. Raises TrailError."""
+        self.around.trail(records, False)  # noqa: FBT003 - the Journal's shape
+
     def record_refusal(
         self,
         *,
@@ -226,7 +236,7 @@ class Service:
             ),
             error=error,
         )
-        self.around.trail([line], False)  # noqa: FBT003 - the Journal's shape
+        self.write_records([line])
 
 
 def _names(operation: Operation[Any], request: Request) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from strongroom.domain.listing import SortBy
 from strongroom.entropy import SystemEntropy
 from strongroom.operations import OPERATIONS
 from strongroom.storage.base import Transaction
-from strongroom.wire.exchange import Answer, HttpRequest
+from strongroom.wire.exchange import Answer, HttpRequest, Unrecorded
+from strongroom.wire.outbox import Outbox
 from support.deployment import Deployment, config_for, deployed, token
 from support.factories import ACCOUNT_ID, REGION
 from support.kms_keys import create_key
@@ -112,15 +114,19 @@ def disk_full(here, monkeypatch):
     return monkeypatch.undo
 
 
-def send(here: Deployment, operation: str, members: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def request_for(here: Deployment, operation: str, members: dict[str, Any]) -> HttpRequest:
     here.clock.advance_seconds(1)
-    if name := members.get("CrossAccountReplicaARN"):
-        members = members | {"CrossAccountReplicaARN": arn_of(here, name)}
     body = json.dumps(members).encode()
     signer = Signer(*KEY, host="127.0.0.1", region=SENT_TO.get(operation, here.region))
     headers = signer.headers(operation, body, now=here.clock.now())
     lower = [(name.lower().encode(), value.encode()) for name, value in headers]
-    answer = here.node.edge._core.respond(HttpRequest("POST", b"/", b"", lower, body, "192.0.2.9"))
+    return HttpRequest("POST", b"/", b"", lower, body, "192.0.2.9")
+
+
+def send(here: Deployment, operation: str, members: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    if name := members.get("CrossAccountReplicaARN"):
+        members = members | {"CrossAccountReplicaARN": arn_of(here, name)}
+    answer = here.node.edge._core.respond(request_for(here, operation, members))
     assert isinstance(answer, Answer)
     return answer.status, json.loads(answer.body or b"{}")
 
@@ -166,6 +172,53 @@ def test_an_answer_without_a_record_is_withheld(here, disk_full, operation):
     assert "correct horse" not in str(answer)
     disk_full()
     assert send(here, operation, READS[operation])[0] == 200
+
+
+@pytest.fixture
+def recalled(here):
+    """Have two reads begun whose answers are recalled, and yet to be recorded."""
+    if here.node.storage.mark() is None:
+        pytest.skip("nothing is recalled before the database was asked")
+    read = {"SecretId": "app/db"}
+    send(here, "GetSecretValue", read)
+    begun = [here.node.edge._core.begin(request_for(here, "GetSecretValue", read)) for _ in range(2)]
+    assert all(isinstance(outcome, Unrecorded) for outcome in begun)
+    return begun
+
+
+def put_into_an_outbox(begun: list[Unrecorded]) -> list[Answer]:
+    """Return what leaves."""
+    turn_ends: list[Callable[[], None]] = []
+    sent: list[Answer] = []
+    outbox = Outbox(turn_ends.append)
+    for one in begun:
+        outbox.put(sent.append, one)
+    turn_ends.pop()()
+    return sent
+
+
+def test_recalled_answers_of_one_turn_are_recorded_by_one_write(here, recalled, monkeypatch):
+    before, writes, write = len(here.trail()), [], os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, content: writes.append(content) or write(descriptor, content))
+    sent = put_into_an_outbox(recalled)
+    assert [answer.status for answer in sent] == [200, 200]
+    assert len(writes) == 1
+    told = [record["requestID"] for record in here.trail()[before:]]
+    assert told == [dict(answer.headers)[b"x-amzn-RequestId"].decode() for answer in sent]
+
+
+def test_recalled_answers_without_records_are_withheld_and_not_counted_as_given(here, recalled, disk_full):
+    counted = 'operation="GetSecretValue",code="{}"'.format
+    metrics, before = here.node.service.metrics, here.trail()
+    given = metrics.value("requests_total", counted("Success"))
+    sent = put_into_an_outbox(recalled)
+    assert all(is_internal_error((answer.status, json.loads(answer.body))) for answer in sent)
+    assert len(sent) == 2
+    assert metrics.value("requests_total", counted("Success")) == given
+    assert metrics.value("requests_total", counted("InternalServiceError")) == 2
+    assert metrics.value("audit_failures_total") == 2
+    disk_full()
+    assert here.trail() == before
 
 
 def test_the_first_read_of_a_day_without_a_record_is_withheld_and_leaves_no_date(here, disk_full):

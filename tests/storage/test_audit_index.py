@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from datetime import timedelta
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from strongroom.storage.trail_index import SqlTrailIndex
 from strongroom.storage.transaction import SqlTransaction
 from strongroom.workers import audit_index
 from strongroom.workers.audit_index import AuditIndex
+from strongroom.workers.pace import Pace
 from support.clock import NOW, FrozenClock
 from support.factories import ACCOUNT_ID, REGION
 from support.storages import insert_secret, make_access_key, opened, run_sql
@@ -312,6 +314,33 @@ def test_the_lag_is_told_while_more_waits(storage, folder, monkeypatch):
     index.copy_all()
     assert lags[0] == 299, "the second record is a second younger than five minutes"
     assert lags[-1] == 0
+
+
+def test_trails_that_have_more_than_a_slice_are_copied_in_turns(storage, folder, database_url, monkeypatch):
+    monkeypatch.setattr(audit_index, "MIN_SLICE", 2)
+    monkeypatch.setattr(audit_index, "MAX_SLICE", 2)
+    for trail in ("first", "second"):
+        write(folder, reads(trail, 0, 6), trail)
+    index, copied = new_index(storage, folder), []
+    copy = index._copy
+    monkeypatch.setattr(index, "_copy", lambda name, part: (copied.append(name), copy(name, part)))
+    assert index.copy_all() == 12
+    assert copied == ["node/first", "node/second"] * 3
+
+
+def test_the_pace_is_told_how_late_a_slice_was_and_nothing_after_the_last(storage, folder, monkeypatch):
+    class Told(Pace):
+        lags: ClassVar[list[int]] = []
+
+        def pause_after(self, worked, lag):
+            self.lags.append(int(lag))
+            return super().pause_after(worked, lag)
+
+    monkeypatch.setattr(audit_index, "MIN_SLICE", 4)
+    write(folder, reads("app", 0, 8))
+    clock = FrozenClock(NOW + timedelta(minutes=5))
+    AuditIndex(storage, clock, Metrics(), node="node", folder=folder, kept=timedelta(days=90), pace=Told()).copy_all()
+    assert Told.lags == [297]
 
 
 # what is asked

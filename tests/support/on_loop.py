@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
 
-from strongroom.wire.exchange import Answer, Outcome, Pending
+from strongroom.wire.exchange import Answer, Outcome, Pending, waited
 
 if TYPE_CHECKING:
     from strongroom.promises import Awaited
@@ -61,7 +61,7 @@ class RunningLoop:
                     lambda done: self._loop.call_soon_threadsafe(attempt, lambda: finish(done))
                 )
             else:
-                told.set_result(outcome)
+                told.set_result(waited(outcome))
 
         def attempt(take: Callable[[], Outcome]) -> None:
             try:

@@ -18,7 +18,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
@@ -34,16 +34,21 @@ from strongroom.service import (
     Caller,
     Given,
     NotBroughtError,
+    Recalled,
     Service,
     internal_failure,
 )
 from strongroom.wire import awsjson, constraints, faults, http_guard
-from strongroom.wire.exchange import Answer, Headers, HttpRequest, Outcome, Pending, waited
+from strongroom.wire.exchange import Answer, Headers, HttpRequest, Outcome, Pending, Unrecorded, waited
 from strongroom.wire.origins import Origins
 
 SERVICE_NAME: Final = "secretsmanager"
 CONTENT_TYPE: Final = b"application/x-amz-json-1.1"
 NOT_FOUND_BODY: Final = b"<UnknownOperationException/>\n"
+
+BODIES_KEPT: Final = 1_024
+MAX_BODY_KEPT: Final = 512
+"""What was read of bodies of so many bytes at most is kept."""
 
 _HTTP_NOT_FOUND: Final = 404
 _CLAIMED_KEY: Final = re.compile(rb"Credential=([A-Za-z0-9]{16,128})/")
@@ -192,8 +197,7 @@ class RequestCore:
             request, find, self._service.clock.now(), source=origin.source_ip, headers=progress.named
         )
         progress.verified = verified
-        typed = awsjson.decode(request.body, progress.known_operation.request)
-        constraints.check(typed)
+        typed = _typed(request.body, progress.known_operation)
         return typed, Caller(verified.access_key.principal, verified.region, origin)
 
     def _perform(self, progress: _Progress, typed: Request, caller: Caller, given: Given | None) -> Outcome:
@@ -205,6 +209,9 @@ class RequestCore:
             raise
         except Exception as error:  # noqa: BLE001
             return self._failed(progress, error)
+        if isinstance(outcome, Recalled):
+            finish = partial(self._finish_recalled, progress, outcome.response)
+            return Unrecorded(outcome.record, self._service.write_records, finish)
         return self._wait(progress, outcome) if isinstance(outcome, Future) else self._succeeded(progress, outcome)
 
     def _wait(self, progress: _Progress, awaited: Future[Response | None]) -> Pending:
@@ -220,6 +227,15 @@ class RequestCore:
         except Exception as error:  # noqa: BLE001
             return self._failed(progress, error)
         return self._succeeded(progress, response)
+
+    def _finish_recalled(self, progress: _Progress, response: Response, error: Exception | None) -> Answer:
+        """Answer a call whose record is on the trail now, or could not be put there because of an error."""
+        try:
+            if error is None:
+                return self._succeeded(progress, response)
+        except Exception as failure:  # noqa: BLE001
+            error = failure
+        return self._failed(progress, error)
 
     def _succeeded(self, progress: _Progress, response: Response | None) -> Answer:
         self._count(progress, "Success", "success")
@@ -290,6 +306,24 @@ class _Progress(msgspec.Struct):
             if name == b"authorization" and (match := _CLAIMED_KEY.search(value)):
                 return match[1].decode()
         return None
+
+
+def _typed(body: bytes, operation: Operation[Any]) -> Request:
+    """Return the request in a body, within its limits. Raises SerializationException, ValidationException."""
+    request_type: type[Request] = operation.request
+    if operation.reads_version is None or operation.mutates or len(body) > MAX_BODY_KEPT:
+        return _typed_anew(body, request_type)
+    return _typed_read(body, request_type)
+
+
+def _typed_anew(body: bytes, request_type: type[Request]) -> Request:
+    typed = awsjson.decode(body, request_type)
+    constraints.check(typed)
+    return typed
+
+
+_typed_read: Final = lru_cache(maxsize=BODIES_KEPT)(_typed_anew)
+"""For reads of one secret: they ask again and again in the same bytes, which hold no value. Nobody changes them."""
 
 
 def _headers(origin: Origin, content_type: bytes = CONTENT_TYPE) -> Headers:

@@ -28,7 +28,7 @@ from strongroom.promises import Awaited
 from strongroom.service import internal_failure
 from strongroom.wire import faults
 from strongroom.wire.core import CONTENT_TYPE, RequestCore
-from strongroom.wire.exchange import Answer, Headers, HttpRequest, Outcome, Pending
+from strongroom.wire.exchange import Answer, Headers, HttpRequest, Outcome, Pending, Ready
 
 CLOSE: Final = (b"Connection", b"close")
 """The header of an answer that is the last on its connection."""
@@ -47,8 +47,11 @@ class Client(Protocol):
         """Where tasks are kept until they are done; the server does not stop before."""
         ...
 
-    def respond(self, answer: Answer) -> None:
-        """Take the answer; called once, on the loop. One who has left takes it silently."""
+    def respond(self, answer: Ready) -> None:
+        """Take the answer, and see to its record if it has one with it; called once, on the loop.
+
+        One who has left takes it silently.
+        """
         ...
 
 
@@ -105,7 +108,7 @@ class Edge:
         self._entropy = entropy
         self._arrivals: _Arrivals | None = None
 
-    def begin(self, request: HttpRequest, client: Client) -> Answer | None:
+    def begin(self, request: HttpRequest, client: Client) -> Ready | None:
         """Answer a request at once, or return None and let the client have its answer later. Raises nothing."""
         try:
             if request.method == "GET":
@@ -129,9 +132,9 @@ class Edge:
         ]
         return Answer(told.status, headers, faults.body_of(told))
 
-    def _settle(self, outcome: Outcome, client: Client) -> Answer | None:
+    def _settle(self, outcome: Outcome, client: Client) -> Ready | None:
         """Return the answer, or see to it that the client gets one."""
-        if isinstance(outcome, Answer):
+        if not isinstance(outcome, Pending):
             return outcome
         self._wait(outcome, client)
         return None
@@ -159,7 +162,7 @@ class Edge:
             client.respond(answer)
 
 
-_Finish = Callable[[Any], Answer | None]
+_Finish = Callable[[Any], Ready | None]
 
 
 class _Arrivals:

@@ -1,8 +1,8 @@
-"""A request and its answer as plain values, and what an answer may have to wait for."""
+"""A request and its answer as plain values, what an answer may have to wait for, and its record."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -33,6 +33,22 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes
 
 
+class Unrecorded(msgspec.Struct, frozen=True):
+    """What may be answered when its record is on the trail, and not before.
+
+    `write` puts records there, whosesoever, or raises; `finish` gives the answer, or the one to give instead because
+    of what `write` raised. It raises nothing.
+    """
+
+    record: bytes
+    write: Callable[[Sequence[bytes]], None]
+    finish: Callable[[Exception | None], Answer]
+
+
+Ready: TypeAlias = Answer | Unrecorded
+"""What nothing but its record has to be waited for."""
+
+
 class Pending(msgspec.Struct, frozen=True):
     """An answer that waits for `future`; `finish` turns its outcome into the answer, or into another wait."""
 
@@ -40,11 +56,21 @@ class Pending(msgspec.Struct, frozen=True):
     finish: Callable[[Any], Outcome]
 
 
-Outcome: TypeAlias = Answer | Pending
+Outcome: TypeAlias = Ready | Pending
+
+
+def write_together(unrecorded: Sequence[Unrecorded]) -> Exception | None:
+    """Put the records of answers of one server on its trail in one piece; return what prevented it, of all of them."""
+    try:
+        if unrecorded:
+            unrecorded[0].write([one.record for one in unrecorded])
+    except Exception as error:  # noqa: BLE001 - whatever it was, none of them may leave
+        return error
+    return None
 
 
 def waited(outcome: Outcome) -> Answer:
     """Return what an outcome comes to, waiting as long as it takes."""
     while isinstance(outcome, Pending):
         outcome = outcome.finish(outcome.future)
-    return outcome
+    return outcome.finish(write_together([outcome])) if isinstance(outcome, Unrecorded) else outcome

@@ -36,7 +36,7 @@ from strongroom.wire.http_answer import CONTINUE, render
 from strongroom.wire.http_guard import MAX_BODY_BYTES, MAX_HEAD_BYTES, HttpRefused, body_too_large, head_too_large
 
 if TYPE_CHECKING:
-    from strongroom.wire.exchange import Answer, Headers
+    from strongroom.wire.exchange import Answer, Headers, Ready
     from strongroom.wire.http_server import HttpServer
 
 HEADER_TIMEOUT: Final = 20.0
@@ -286,7 +286,7 @@ class HttpProtocol(asyncio.Protocol):
         if answer is not None:
             self._server.outbox.put(self._send, answer)
 
-    def respond(self, answer: Answer) -> None:
+    def respond(self, answer: Ready) -> None:
         """Send an answer that was waited for."""
         self._server.outbox.put(self._send, answer)
 

@@ -8,6 +8,8 @@ two fifths of a read's processor time (docs/performance.md).
 Rules:
 - An answer leaves in the order in which it was put here, at the end of the turn, or with `MAX_HELD` others: then
   whoever asked first need not wait for all that was read with it.
+- Before any of them leaves, the records that answers have with them are put on the trail, all in one piece. If that
+  fails, none of these answers leaves: each becomes what it would have been if its record alone had failed.
 - One that cannot be sent does not stop the others.
 """
 
@@ -17,8 +19,10 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from strongroom.wire.exchange import Unrecorded, write_together
+
 if TYPE_CHECKING:
-    from strongroom.wire.exchange import Answer
+    from strongroom.wire.exchange import Answer, Ready
 
 MAX_HELD: Final = 32
 """Measured: 4 to 64 with 64 connections. From 32 on nothing is gained, and each is worked on for some 60 µs."""
@@ -35,9 +39,9 @@ class Outbox:
 
     def __init__(self, at_end: Callable[[Callable[[], None]], object]) -> None:
         self._at_end = at_end
-        self._held: list[tuple[Send, Answer]] = []
+        self._held: list[tuple[Send, Ready]] = []
 
-    def put(self, send: Send, answer: Answer) -> None:
+    def put(self, send: Send, answer: Ready) -> None:
         """Have an answer sent soon."""
         held = self._held
         if not held:
@@ -48,8 +52,9 @@ class Outbox:
 
     def _empty(self) -> None:
         held, self._held = self._held, []
+        error = write_together([answer for _, answer in held if isinstance(answer, Unrecorded)])
         for send, answer in held:
             try:
-                send(answer)
+                send(answer.finish(error) if isinstance(answer, Unrecorded) else answer)
             except Exception:
                 logger.exception("An answer did not reach its client")

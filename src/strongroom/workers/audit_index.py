@@ -9,8 +9,9 @@ Rules:
   large as fits into `HOLD_SECONDS` of work there: callers that change something wait no longer than that and its
   commit, whatever the machine is like. While there is nothing new nothing is committed; what is new is
   committed once a second, because every commit makes readers work things out anew (docs/adr/0012). What is more
-  than a slice follows after pauses: copying takes an eighth of a processor at most, and falls behind where calls
-  are very many. The lag is a metric.
+  than a slice follows after pauses: copying takes an eighth of a processor at most, and less while callers are busy
+  (`pace`), and falls behind where calls are very many. The lag is a metric.
+- Trails that have more than a slice are copied in turns, a slice of each.
 - Events and readers older than the retention are deleted, in slices of the same length of time.
 """
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
@@ -32,6 +34,7 @@ from strongroom.domain.trail_event import TrailPosition
 from strongroom.metrics import Metrics
 from strongroom.storage.base import Storage, Transaction
 from strongroom.workers import trail_slice
+from strongroom.workers.pace import USUAL_FACTOR, Pace
 from strongroom.workers.runner import next_slice
 from strongroom.workers.trail_slice import TrailSlice
 
@@ -48,9 +51,6 @@ and their commit; more than the most would make a commit long, which is not part
 
 MIN_DELETED: Final = 4
 """The least of what is deleted: a block has terms of up to all its events."""
-
-PAUSE_FACTOR: Final = 7
-"""Pause after a slice, while there is more, by the time that it took."""
 
 FINAL_SECONDS: Final = 1.0
 """How long a stopping server goes on copying; the next start does the rest."""
@@ -69,7 +69,15 @@ class AuditIndex:
     """The thread that copies, one for each node."""
 
     def __init__(
-        self, storage: Storage, clock: Clock, metrics: Metrics, *, node: str, folder: Path, kept: timedelta
+        self,
+        storage: Storage,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        node: str,
+        folder: Path,
+        kept: timedelta,
+        pace: Pace | None = None,
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -77,6 +85,7 @@ class AuditIndex:
         self._node = node
         self._folder = folder
         self._kept = kept
+        self._pace = pace or Pace()
         self._slice = MIN_SLICE
         self._positions: dict[str, TrailPosition | None] = {}
         self._seen: dict[str, tuple[int, int]] = {}
@@ -95,7 +104,17 @@ class AuditIndex:
 
     def copy_all(self, until: float | None = None) -> int:
         """Copy what is new, and return how many records that were; stop after an instant of `time.monotonic`."""
-        return sum(self._copy_trail(trail, until) for trail in trail_names(self._folder))
+        waiting = deque(self._copy_trail(trail) for trail in trail_names(self._folder))
+        copied = 0
+        while waiting and (until is None or time.monotonic() < until):
+            trail = waiting.popleft()
+            part = next(trail, 0)
+            if part:
+                copied += part
+                waiting.append(trail)
+        if not waiting:
+            self._metrics.set("audit_lag_seconds", 0, self._clock.now())
+        return copied
 
     def forget_old(self) -> int:
         """Delete what is older than the retention, and return how many events that were."""
@@ -116,7 +135,7 @@ class AuditIndex:
             if len(done) < size or self._stopping.is_set():
                 return deleted
             size = next_slice(size, took, MAX_SLICE, least=MIN_DELETED, seconds=HOLD_SECONDS)
-            self._pause(began)
+            self._pause(USUAL_FACTOR * (time.monotonic() - began))
 
     def _run(self) -> None:
         due = 0.0
@@ -139,24 +158,20 @@ class AuditIndex:
         except Exception:
             logger.exception("Old events cannot be deleted from the index now")
 
-    def _copy_trail(self, trail: str, until: float | None) -> int:
+    def _copy_trail(self, trail: str) -> Iterator[int]:
+        """Copy a slice each time, with a pause after it if there is more, and yield how many records it had."""
         state = _state_of(open_path(self._folder, trail))
         if state is not None and self._seen.get(trail) == state:
-            return 0
-        name, copied = f"{self._node}/{trail}", 0
+            return
+        name = f"{self._node}/{trail}"
         for part, is_last in self._slices(trail, name):
             began = time.monotonic()
             self._copy(name, part)
-            copied += len(part)
             if not is_last:
-                self._note_lag(part)
-                self._pause(began)
-            if until is not None and time.monotonic() >= until:
-                return copied
-        self._metrics.set("audit_lag_seconds", 0, self._clock.now())
+                self._pause(self._pace.pause_after(time.monotonic() - began, self._note_lag(part)))
+            yield len(part)
         if state is not None:
             self._seen[trail] = state
-        return copied
 
     def _slices(self, trail: str, name: str) -> Iterator[tuple[list[Placed], bool]]:
         """Yield what is new in slices, and whether each is the last one."""
@@ -193,15 +208,18 @@ class AuditIndex:
         self._positions[name] = after
         self._slice = next_slice(self._slice, took, MAX_SLICE, least=MIN_SLICE, seconds=HOLD_SECONDS)
 
-    def _note_lag(self, part: Sequence[Placed]) -> None:
-        last = event_of(part[-1].line.record, "", 0)
-        if last is not None:
-            lag = (self._clock.now() - last.happened_at).total_seconds()
-            self._metrics.set("audit_lag_seconds", max(0, int(lag)), self._clock.now())
+    def _note_lag(self, part: Sequence[Placed]) -> float:
+        """Return how many seconds ago the last record of a slice was written, and have it shown."""
+        last, now = event_of(part[-1].line.record, "", 0), self._clock.now()
+        if last is None:
+            return 0.0
+        lag = max(0.0, (now - last.happened_at).total_seconds())
+        self._metrics.set("audit_lag_seconds", int(lag), now)
+        return lag
 
-    def _pause(self, began: float) -> None:
+    def _pause(self, seconds: float) -> None:
         if self._thread.is_alive():
-            self._stopping.wait(PAUSE_FACTOR * (time.monotonic() - began))
+            self._stopping.wait(seconds)
 
 
 def _state_of(path: Path) -> tuple[int, int] | None:

@@ -15,7 +15,9 @@ from msgspec.structs import replace
 from strongroom.audit.trail import TrailError
 from strongroom.domain.timestamps import to_micros
 from strongroom.operations import OPERATIONS
+from strongroom.operations.base import Operation
 from strongroom.storage.base import StorageError
+from strongroom.wire import core
 from strongroom.wire.core import RequestCore
 from strongroom.wire.exchange import Answer, HttpRequest, Pending
 from support.deployment import Deployment, config_for, deployed, token
@@ -204,6 +206,41 @@ def test_modelled_errors_say_message_with_a_capital_and_others_without(client: C
     }
     invalid = json.loads(client.send("DescribeSecret").body)
     assert invalid.keys() == {"__type", "message"}
+
+
+def test_what_was_read_of_a_body_is_kept_for_short_reads_of_one_secret_alone(client: Client):
+    kept = core._typed_read
+    kept.cache_clear()
+    client.send("CreateSecret", {"Name": "db", "SecretString": "correct horse"})
+    client.send("PutSecretValue", {"SecretId": "db", "SecretString": "battery staple"})
+    client.send("GetSecretValue", {"SecretId": "db", "Unknown": "x" * core.MAX_BODY_KEPT})
+    assert kept.cache_info().currsize == 0
+    for _ in range(2):
+        client.send("GetSecretValue", {"SecretId": "db"})
+    assert (kept.cache_info().currsize, kept.cache_info().hits) == (1, 1)
+
+
+def test_the_same_bytes_are_another_request_of_another_operation(client: Client):
+    client.deployment.create("db")
+    for operation, member in (("GetSecretValue", "SecretString"), ("DescribeSecret", "VersionIdsToStages")) * 2:
+        assert member in json.loads(client.send(operation, {"SecretId": "db"}).body)
+
+
+def test_a_body_that_breaks_a_limit_is_refused_each_time(client: Client):
+    for _ in range(2):
+        assert fault(client.send("GetSecretValue", {"SecretId": ""})) == (400, "ValidationException")
+
+
+@pytest.mark.parametrize(
+    "operation", [one for one in OPERATIONS.values() if one.reads_version is not None and not one.mutates]
+)
+def test_no_call_changes_the_request_that_is_kept(client: Client, operation: Operation[Any]):
+    client.deployment.create("db")
+    body = b'{"SecretId": "db"}'
+    for _ in range(2):
+        assert client.send(operation.name, body).status == 200
+    assert core._typed(body, operation) is core._typed(body, operation)
+    assert core._typed(body, operation) == core._typed_anew(body, operation.request)
 
 
 def test_an_operation_without_output_answers_nothing_at_all(client: Client):
