@@ -189,3 +189,10 @@ FROM {given_rows}
 INSERT INTO stages (account_id, region, arn, label, version_id)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4 FROM {given_rows} WHERE TRUE
 ON CONFLICT (arn, label) DO UPDATE SET version_id = excluded.version_id
+
+-- touch_secret together --
+-- Each row is looked up by its index, as above, and then changed where it is
+UPDATE secrets SET last_changed_at = CAST(value->>0 AS BIGINT), revision = CAST(value->>1 AS BIGINT), rotation = value->>2
+FROM {given_rows} CROSS JOIN LATERAL (
+  SELECT ctid AS place FROM secrets AS one WHERE one.arn = value->>3 LIMIT 1
+) AS found WHERE secrets.ctid = found.place
