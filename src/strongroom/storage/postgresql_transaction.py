@@ -1,7 +1,8 @@
 """The transaction of PostgreSQL that changes of many calls share, step by step, whoever takes the steps.
 
-It takes three round trips, however many calls there are: one locks and brings what they read, one tells what they
-change, one commits. So the trail's flush, PostgreSQL's own, and the waking of whoever waits are shared too.
+It takes two round trips, however many calls there are: one locks and brings what they read, one tells what they
+change and commits. So the trail's flush, PostgreSQL's own, and the waking of whoever waits are shared too. While
+PostgreSQL makes the changes the journal is put on disk, and COMMIT is sent when it is there (docs/adr/0030).
 
 Why it is safe:
 - Nobody waits for a secret in a shared transaction: one that another transaction holds is passed over, and its
@@ -11,9 +12,12 @@ Why it is safe:
   before were told.
 - A call that fails has told nothing, so it takes nothing from its neighbours, and needs no savepoint.
 - If the database refuses the changes (a name that another node took, a lost connection), all of it is undone,
-  nothing is recorded, and every call is made again alone.
-- Journal entries are written when every statement has succeeded, before COMMIT. If they are refused, nothing
-  is committed.
+  and every call is made again alone. PostgreSQL skips a COMMIT that follows a statement which it has refused.
+- Journal entries are on disk before COMMIT is sent. If they are refused, nothing is committed.
+- Where a change may be refused because of what others do, as a new name may, it is told in a round trip of its own
+  before anything is recorded. All else concerns rows that the lock of their secret covers: it is recorded while it is
+  told. If that fails all the same (a lost connection, a full disk), the journal has entries of an attempt that did
+  not count, as after a failed COMMIT, and then those of the attempt that did, under the same event ids.
 """
 
 from __future__ import annotations
@@ -44,6 +48,10 @@ MAX_TOGETHER: Final = 64
 
 CONFLICTS: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
 """What another node did meanwhile; what is made again finds it done."""
+
+
+_REFUSABLE: Final = frozenset({"insert_secret", "insert_secret together"})
+"""What may be refused because of what another node has done meanwhile: no lock covers what is not there yet."""
 
 
 @dataclass(slots=True)
@@ -87,13 +95,18 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """A step: to put entries of the journal on disk."""
+class Committing:
+    """A step, the last one: statements, COMMIT, and entries of the journal that have to be on disk before it."""
 
+    statements: Sequence[tuple[Query, Params]]
     entries: Sequence[bytes]
 
 
-Step: TypeAlias = Asking | Recording | None
+class OutcomeUnknownError(Exception):
+    """COMMIT was sent, and the connection lost before its answer."""
+
+
+Step: TypeAlias = Asking | Committing | None
 """None is no step: a call was made, and who has others to look after may do so."""
 
 Steps: TypeAlias = Generator[Step, Any, None]
@@ -142,18 +155,15 @@ class SharedTransactions:
             for query, params in itertools.chain.from_iterable(changes):
                 reach.add(query.name, query.changes, params)
             before = list(combined(self._queries, changes))
-        yield Asking([*before, *self._notes.of(reach)])
-        if entries:
-            yield Recording(entries)
-        yield from self._commit([call for call in together if not call.goes_alone and call.error is None])
-
-    def _commit(self, made: Sequence[ForeseenCall]) -> Steps:
+        before += self._notes.of(reach)
+        if any(query.name in _REFUSABLE for query, _ in before):
+            yield Asking(before)
+            before = []
+        made = [call for call in together if not call.goes_alone and call.error is None]
         try:
-            yield Asking([(COMMIT, {})])
-        except CONFLICTS:
-            raise
-        except psycopg.Error as error:  # nobody knows whether it is committed
-            _fail(made, StorageError(f"{type(error).__name__}: {error}"))
+            yield Committing(before, entries)
+        except OutcomeUnknownError as error:
+            _fail(made, StorageError(str(error)))
         else:
             self._committed(len(made))
 
