@@ -10,6 +10,8 @@ Why it is safe:
   waited for is a new name that another node is just making, and all nodes make names in one order.
 - Changes of one secret that wait together are made one after the other, each after the changes of the one
   before were told.
+- A call whose caller is proven by an access key as it was seen last is made if the key, read in the same round trip, is
+  still that; else nothing of it was done, and whoever has submitted it finds out whose it is.
 - A call that fails has told nothing, so it takes nothing from its neighbours, and needs no savepoint.
 - If the database refuses the changes (a name that another node took, a lost connection), all of it is undone,
   and every call is made again alone. PostgreSQL skips a COMMIT that follows a statement which it has refused.
@@ -35,11 +37,11 @@ from psycopg_pool import PoolTimeout
 
 from strongroom.storage.base import Foreseen, Given, NotBroughtError, StorageError, Transaction
 from strongroom.storage.postgresql_changes import Change, combined
-from strongroom.storage.postgresql_foresight import CHANGEABLE, Foresight, brought, questions
+from strongroom.storage.postgresql_foresight import CHANGEABLE, Foresight, brought, presumed_keys, questions
 from strongroom.storage.postgresql_history import Notes
 from strongroom.storage.postgresql_session import BEGIN, COMMIT, ROLLBACK
 from strongroom.storage.reach import Reach
-from strongroom.storage.rows import Params
+from strongroom.storage.rows import Params, Row, access_key_of
 from strongroom.storage.sql import Queries, Query
 from strongroom.storage.transaction import SqlTransaction
 
@@ -64,6 +66,13 @@ class ForeseenCall:
     result: Any = None
     error: BaseException | None = None
     goes_alone: bool = False
+    is_confirmed: bool = False
+    """Whether the access key of its caller, if it was presumed, was found as it was presumed."""
+
+    @property
+    def is_presumed(self) -> bool:
+        """Whether it is not known yet that this is its caller: then it is not made, not even alone."""
+        return self.foreseen.presumed is not None and not self.is_confirmed
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -72,7 +81,9 @@ class ForeseenCall:
 
     def tell(self) -> None:
         with contextlib.suppress(Exception):  # one caller gone must not silence the others
-            if self.error is None:
+            if self.is_presumed:
+                self.told.set_exception(NotBroughtError("an access key as it was presumed"))
+            elif self.error is None:
                 self.told.set_result(self.result)
             else:
                 self.told.set_exception(self.error)
@@ -123,7 +134,7 @@ class SharedTransactions:
     @property
     def statements(self) -> list[Query]:
         """Every statement that may be asked in a step."""
-        reading = ("lock_for_changes", "bring_for_changes", "bring_grants")
+        reading = ("lock_for_changes", "bring_for_changes", "bring_grants", "find_access_keys")
         changing = (query for query in self._queries.writing.values() if query.changes in CHANGEABLE)
         told = [query for query in changing if "RETURNING" not in query.text]
         return [
@@ -147,10 +158,13 @@ class SharedTransactions:
         for distinct in _rounds(together):
             changes: list[list[Change]] = []
             foreseen = [call.foreseen for call in distinct]
-            asked = questions(self._queries, foreseen)
-            answers = yield Asking([*before, *asked])
-            for call, given in zip(distinct, brought(foreseen, answers[-len(asked) :]), strict=True):
-                entries += self._make(call, given, changes)
+            asked, keys = questions(self._queries, foreseen), presumed_keys(self._queries, foreseen)
+            answers = (yield Asking([*before, *asked, *keys]))[len(before) :]
+            if keys:
+                _confirm(distinct, answers.pop())
+            for call, given in zip(distinct, brought(foreseen, answers), strict=True):
+                if not call.is_presumed:
+                    entries += self._make(call, given, changes)
                 yield None
             for query, params in itertools.chain.from_iterable(changes):
                 reach.add(query.name, query.changes, params)
@@ -159,7 +173,7 @@ class SharedTransactions:
         if any(query.name in _REFUSABLE for query, _ in before):
             yield Asking(before)
             before = []
-        made = [call for call in together if not call.goes_alone and call.error is None]
+        made = [call for call in together if not (call.goes_alone or call.is_presumed) and call.error is None]
         try:
             yield Committing(before, entries)
         except OutcomeUnknownError as error:
@@ -194,6 +208,13 @@ def failed(together: Iterable[ForeseenCall], error: Exception) -> None:
     else:
         told = StorageError(f"{type(error).__name__}: {error}") if isinstance(error, PoolTimeout) else error
         _fail(together, told)
+
+
+def _confirm(calls: Iterable[ForeseenCall], rows: Iterable[Row]) -> None:
+    """Tell the calls whose access keys are as they were presumed."""
+    keys = set(map(access_key_of, rows))
+    for call in calls:
+        call.is_confirmed = call.foreseen.presumed in keys
 
 
 def _rounds(together: Sequence[ForeseenCall]) -> list[list[ForeseenCall]]:

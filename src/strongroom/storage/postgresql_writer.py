@@ -122,7 +122,7 @@ class PostgresqlWriter:
 
     def _told(self, calls: Sequence[ForeseenCall]) -> None:
         for call in calls:
-            if call.goes_alone:
+            if call.goes_alone and not call.is_presumed:
                 self._around.alone(call)
             else:
                 call.tell()

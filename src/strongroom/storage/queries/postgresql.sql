@@ -139,7 +139,8 @@ SELECT locked.arn FROM {wanted_secrets} CROSS JOIN LATERAL (
 -- What changes of secrets read: what `bring_versions` brings, how many versions there are, whether there are
 -- replicas, and the key that seals the next value, if the secret names none or names it by its id (a UUID)
 SELECT place, found.*, version.*,
-(SELECT COUNT(*) FROM versions WHERE versions.arn = found.arn AND deleted_at IS NULL),
+(SELECT COUNT(*) FROM versions WHERE versions.arn = found.arn)
+- (SELECT COUNT(*) FROM versions WHERE versions.arn = found.arn AND versions.deleted_at IS NOT NULL),
 (SELECT COUNT(*) FROM replicas WHERE replicas.arn = found.arn),
 sealing.*
 FROM {wanted_secrets}
@@ -170,6 +171,12 @@ SELECT given.text, grants.* FROM {given} CROSS JOIN LATERAL (
   (SELECT document FROM policy_versions WHERE policy_arn = boundary_arn AND is_default = 1)
   FROM identities WHERE arn = given.text LIMIT 1
 ) AS grants
+
+-- find_access_keys --
+-- Access keys as they are, for who has presumed that they are as they were
+SELECT key.* FROM {given} CROSS JOIN LATERAL (
+  SELECT {access_key_columns} FROM access_keys WHERE access_key_id = given.text LIMIT 1
+) AS key
 
 -- insert_secret together --
 INSERT INTO secrets ({secret_columns}, terms)
