@@ -344,7 +344,15 @@ def _open_edge(
         return containers.begin(request, origin) or query.begin(request, origin) or json.begin(request, origin)
 
     origins = Origins(service.entropy, config.trusted_proxies)
-    core = RequestCore(service, own, callers.find, origins=origins, companions=begin_companion, threads=threads)
+    core = RequestCore(
+        service,
+        own,
+        callers.find,
+        origins=origins,
+        companions=begin_companion,
+        threads=threads,
+        seen_key=companions.access_keys.seen,
+    )
     probes = Probes(
         lambda: _unready(service.storage),
         service.metrics if config.are_metrics_on_port else None,

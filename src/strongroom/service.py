@@ -38,6 +38,7 @@ from strongroom.metrics import Metrics
 from strongroom.operations.base import Operation, Request, Response
 from strongroom.recall import Recall, subject_of
 from strongroom.storage.base import (
+    AccessKeyRow,
     Bringer,
     Foreseen,
     Given,
@@ -109,6 +110,7 @@ class Service:
         given: Given | None = None,
         *,
         is_admitted: bool = False,
+        presumed: AccessKeyRow | None = None,
     ) -> Response | Recalled | Future[Response | None] | None:
         """Return the answer of a call that could be answered at once, or the future of its answer.
 
@@ -120,11 +122,15 @@ class Service:
             caller: who asks, proven.
             given: rows to read instead of the database.
             is_admitted: this very call has been let in by the throttle before.
+            presumed: the key that proves the caller of a change, if it is not known yet that it is still like this. The
+                future fails with NotBroughtError where it is not, or where that could not be found out.
 
         Raises:
             ServiceError: the answer, if it is not success and could be given at once.
             NotBroughtError: what was `given` to read does not suffice; nothing was done or recorded.
         """
+        if presumed is not None and self.throttle is not None:  # it counts calls of callers that are proven
+            raise NotBroughtError("an access key")
         around = self.around
         attempt = Attempt(around, operation, request, caller, self.clock.now(), ids.random_uuid(around.entropy))
         if self.throttle is not None and not is_admitted:
@@ -137,12 +143,18 @@ class Service:
             if attempt.accesses:
                 self.dates.note(attempt.accesses)
             return response
-        return self._submit(attempt.run, attempt)
+        return self._submit(attempt.run, attempt, presumed)
 
-    def _submit(self, work: Callable[[Transaction], Response | None], attempt: Attempt) -> Future[Response | None]:
-        future = self.storage.submit(
-            work, self._foreseen(attempt), changes_one_secret=attempt.operation.changes_one_secret
-        )
+    def _submit(
+        self,
+        work: Callable[[Transaction], Response | None],
+        attempt: Attempt,
+        presumed: AccessKeyRow | None = None,
+    ) -> Future[Response | None]:
+        foreseen = self._foreseen(attempt, presumed)
+        if foreseen is None and presumed is not None:
+            raise NotBroughtError("an access key")
+        future = self.storage.submit(work, foreseen, changes_one_secret=attempt.operation.changes_one_secret)
         future.add_done_callback(lambda _: self.on_change())
         return future
 
@@ -179,7 +191,7 @@ class Service:
             self.recall.keep(question, respond, mark, subject_of(arn))
         return response
 
-    def _foreseen(self, attempt: Attempt) -> Foreseen | None:
+    def _foreseen(self, attempt: Attempt, presumed: AccessKeyRow | None) -> Foreseen | None:
         """Return what a change is going to read, where that is worth knowing and its operation declares it."""
         if self.storage.bringer is None or attempt.operation.reads_secrets is not None:  # of several none is foreseen
             return None
@@ -187,7 +199,7 @@ class Service:
         wanted = self.wanted(attempt.operation, attempt.request, caller)
         if not wanted or wanted[0].region != caller.region:  # what is elsewhere is not even looked for
             return None
-        return Foreseen(wanted[0], None if caller.principal.is_root else caller.principal.identity_arn)
+        return Foreseen(wanted[0], None if caller.principal.is_root else caller.principal.identity_arn, presumed)
 
     def wanted(self, operation: Operation[Any], request: Request, caller: Caller) -> tuple[WantedVersion, ...]:
         """Return what the call is going to read, if its operation declares that this is all; else nothing."""

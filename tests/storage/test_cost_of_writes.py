@@ -16,8 +16,9 @@ from strongroom.storage.sql import load
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.wire import awsjson
 from support.deployment import config_for, deployed, token
-from support.factories import ACCOUNT_ID, REGION
-from support.storages import run_sql
+from support.factories import ACCOUNT_ID, REGION, make_secret
+from support.on_loop import OnLoop, running_loop
+from support.storages import insert_secret, run_sql
 
 WAIT_SECONDS = 60
 CALLS = 40
@@ -125,6 +126,26 @@ def test_on_postgresql_writes_that_wait_together_wait_no_more_often_than_one(rou
         round_trips.clear()
         grown_by_puts_that_wait_together(deployment, secrets)
         assert len(round_trips) == 3 + 3, "the three of the one call, and the three of all others"
+
+
+@pytest.mark.parametrize(("is_new", "trips"), [(False, 2), (True, 3)], ids=["of-a-secret", "that-makes-one"])
+def test_on_a_loop_the_changes_and_their_commit_are_one_round_trip_unless_a_name_may_be_taken(
+    round_trips, postgresql, journal, is_new, trips
+):
+    def change(tx):
+        found = tx.find_secret(ACCOUNT_ID, REGION, "app")
+        tx.insert_secret(make_secret(name="app")) if found is None else tx.put_secret(found)
+        tx.journal(b"changed")
+
+    foreseen = Foreseen(WantedVersion(ACCOUNT_ID, REGION, "app", None, None, None), None)
+    if not is_new:
+        insert_secret(postgresql, name="app")
+    with running_loop() as loop:
+        storage = OnLoop(postgresql, loop)
+        storage.await_lanes(foreseen)
+        round_trips.clear()
+        storage.submit(change, foreseen).result(WAIT_SECONDS)
+        assert len(round_trips) == trips, round_trips
 
 
 @pytest.mark.parametrize("query", ["find_secret", "find_secret_by_arn", "count_versions"])

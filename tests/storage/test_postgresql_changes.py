@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from strongroom.domain.secret import Tag
+from strongroom.domain.secret import RotationSettings, Tag
 from strongroom.storage.postgresql_changes import combined
+from strongroom.storage.rows import touched_params
 from strongroom.storage.sql import load
 from strongroom.storage.transaction import SqlTransaction
 from support.clock import NOW
@@ -31,6 +32,7 @@ FULL = make_secret(
     type="kind",
     cross_account_primary="arn:other",
 )
+ROTATION = RotationSettings(enabled=True, lambda_arn='quotes " and \\')
 EMPTY_VERSION = make_version(2, sealed=None, kms_key_id="key", last_accessed_on=NOW.date(), deleted_at=NOW)
 LARGE_VERSION = make_version(3, sealed=sealed_value(3, size=90_000))
 
@@ -81,15 +83,38 @@ LATER_CALLS = [relabel(PLAIN, make_version(5)), relabel(FULL, make_version(6))]
 
 
 def test_rows_told_together_are_the_rows_told_one_by_one(postgresql, postgres_url):
-    for calls in (CALLS, LATER_CALLS):
+    touches = [touch(PLAIN, 8), touch(FULL, 9)]
+    for calls in (CALLS, LATER_CALLS, touches):
         told(postgresql, [change for changes in calls for change in changes])
     one_by_one = rows_of(postgres_url)
     told(postgresql, changes_of(lambda tx: [(tx.delete_versions(one), tx.delete_secret(one)) for one in (PLAIN, FULL)]))
     run_sql(postgres_url, "DELETE FROM secret_terms")
-    for calls in (CALLS, LATER_CALLS):
+    for calls in (CALLS, LATER_CALLS, touches):
         told(postgresql, combined(QUERIES, calls))
     assert rows_of(postgres_url) == one_by_one
     assert all(one_by_one.values())
+
+
+def touch(secret, number):
+    """Return a new value of a secret."""
+
+    def work(tx):
+        tx.insert_version(secret, make_version(number))
+        tx.put_stages(secret, {}, {"label0": make_version(number).version_id})
+
+    changed = replace(secret, last_changed_at=NOW + timedelta(number), revision=number, rotation=ROTATION)
+    return [*changes_of(work), (QUERIES.writing["touch_secret"], touched_params(changed))]
+
+
+def test_new_values_of_many_secrets_take_three_statements():
+    calls = [touch(make_secret(name=f"n{number}"), number + 1) for number in range(20)]
+    names = [query.name for query, _ in combined(QUERIES, calls)]
+    assert names == ["insert_version together", "put_stage together", "touch_secret together"]
+
+
+def test_a_secret_that_is_changed_twice_by_a_call_is_changed_in_its_order():
+    call = touch(PLAIN, 1) + changes_of(lambda tx: tx.put_secret(PLAIN))
+    assert list(combined(QUERIES, [call])) == call
 
 
 def test_each_table_takes_one_statement_however_many_calls_there_are():

@@ -6,7 +6,8 @@ import psycopg
 import pytest
 from psycopg import errors, pq
 
-from strongroom.storage.postgresql_session import Session
+from strongroom.storage.postgresql_session import BEGIN, COMMIT, ROLLBACK, Session
+from strongroom.storage.sql import Query
 
 LARGE = 3_000_000
 """Bytes of a value that no socket takes at once."""
@@ -132,3 +133,34 @@ def test_a_lost_connection_is_an_error_at_the_next_statement(session, connection
         names(session)
     session.roll_back()
     assert connection.closed
+
+
+def test_a_round_trip_in_parts_ends_with_its_last_and_what_follows_a_refusal_is_passed_over(session, postgres_url):
+    statement = Query("insert", INSERT, lambda params: params)
+    session.stop_waiting([statement, BEGIN, COMMIT, ROLLBACK])
+
+    def received():
+        while (rows := session.receive()) is None:
+            pass
+        return rows
+
+    insert_x = (statement, {"name": "x", "size": 1, "content": b""})
+    session.send([(BEGIN, {}), insert_x], is_whole=False)
+    assert session.receive() is None
+    assert session.is_receiving
+    session.send([(COMMIT, {})])
+    assert received() == [[], [], []]
+    assert not session.is_receiving
+    assert seen_by_others(postgres_url) == ["x"]
+
+    session.send([(BEGIN, {}), (statement, {"name": "y", "size": 1, "content": b""}), insert_x], is_whole=False)
+    session.send([(COMMIT, {})])
+    with pytest.raises(errors.UniqueViolation):
+        received()
+    session.send([(ROLLBACK, {})])
+    assert received() == [[]]
+    assert seen_by_others(postgres_url) == ["x"]
+
+
+def test_no_connection_of_the_pool_has_its_statements_compiled(postgresql):
+    assert postgresql._with_session(lambda session: session.execute("SHOW jit", {})) == [("off",)]

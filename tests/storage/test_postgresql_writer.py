@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
@@ -212,18 +215,77 @@ def test_a_connection_that_is_lost_before_the_commit_has_every_call_made_again(s
     assert journal.batches[3:] == [((b"y",) * 3, True)]
 
 
+OURS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+
+
 def test_a_commit_that_is_lost_is_a_failure_and_is_not_made_again(storage, journal, postgres_url):
+    """The server is stopped before it is sent and ended afterwards, so that nobody knows what it did."""
+
+    def end(pid):
+        lane = storage._writer._lane
+        while lane is not None and not lane._commit.is_recorded:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGCONT)
+
     def lose(entries, durable):
         journal(entries, durable)
-        ours = "datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle in transaction'"
-        run_sql(postgres_url, f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {ours}")
+        [(pid,)] = run_sql(postgres_url, f"SELECT pid {OURS}")
+        os.kill(pid, signal.SIGSTOP)
+        threads.submit(end, pid)
 
     storage.attach_journal(lose)
-    future = storage.submit(describe("a", "never"), foreseen("a"))
-    assert isinstance(future.exception(WAIT_SECONDS), StorageError)
+    with ThreadPoolExecutor(1) as threads:
+        future = storage.submit(describe("a", "never"), foreseen("a"))
+        assert isinstance(future.exception(WAIT_SECONDS), StorageError)
     storage.attach_journal(journal)
     assert types_in(storage) == dict.fromkeys("abc")
     assert journal.entries == [b"never"]
+
+
+def test_a_connection_that_is_lost_while_the_journal_is_put_on_disk_has_every_call_made_again(
+    postgresql, journal, postgres_url
+):
+    """The journal has each of them twice then: what was recorded first did not count, and is of the same event."""
+
+    def lose(entries, durable):
+        journal(entries, durable)
+        if len(journal.batches) == 1:
+            run_sql(postgres_url, f"SELECT pg_terminate_backend(pid, 10000) {OURS}")
+
+    for name in "abc":
+        insert_secret(postgresql, name=name)
+    with running_loop() as loop:
+        storage = OnLoop(postgresql, loop)
+        storage.await_lanes(foreseen("a"))
+        journal.batches.clear()
+        storage.attach_journal(lose)
+        futures = submitted_together(storage, {name: describe(name, "x") for name in "abc"})
+        assert [future.result() for future in futures.values()] == ["x"] * 3
+        assert types_in(storage) == dict.fromkeys("abc", "x")
+        assert journal.batches == [((b"x",) * 3, True)] + [((b"x",), True)] * 3
+
+
+def test_a_change_that_is_refused_while_the_journal_is_put_on_disk_is_not_committed(postgresql, journal):
+    """PostgreSQL passes over the COMMIT that follows it, and every call is made again alone."""
+
+    def clash(tx):
+        tx.insert_version(find(tx, "a"), make_version(7))
+        tx.journal(b"clash")
+
+    for name in "abc":
+        insert_secret(postgresql, name=name)
+    postgresql.write(clash)
+    with running_loop() as loop:
+        storage = OnLoop(postgresql, loop)
+        storage.await_lanes(foreseen("a"))
+        journal.batches.clear()
+        futures = submitted_together(storage, {"a": clash, "b": describe("b", "x")})
+        assert isinstance(futures["a"].exception(), StorageError)
+        assert futures["b"].result() == "x"
+        assert types_in(storage) == {"a": None, "b": "x", "c": None}
+        assert storage.submit(describe("a", "y"), foreseen("a")).result(WAIT_SECONDS) == "y"
 
 
 def test_a_caller_that_gave_up_does_not_silence_the_others(storage):

@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from strongroom import ids
+from strongroom.authn.bounded_cache import BoundedCache
 from strongroom.authn.credentials import SecretAccessKey
 from strongroom.domain.identity import User
 from strongroom.domain.principal import Principal, root_arn
@@ -31,6 +32,7 @@ from strongroom.storage.base import AccessKeyRow, Given, Storage, Transaction
 MAX_KEYS_PER_PRINCIPAL: Final = 2
 
 PRINCIPALS_KEPT: Final = 1_024
+KEYS_SEEN: Final = 1_024
 
 _PURPOSE: Final = "secret access key"
 
@@ -78,6 +80,7 @@ class AccessKeys:
         self._sealer = sealer
         self._entropy = entropy
         self._recall = Recall() if recall is None else recall
+        self._seen: BoundedCache[str, AccessKeyRow] = BoundedCache(KEYS_SEEN)
 
     def find_active(self, access_key_id: str, given: Given | None = None) -> StoredAccessKey | None:
         mark = self._storage.mark(given)
@@ -86,11 +89,18 @@ class AccessKeys:
             return known
         row = self._storage.look_up(lambda tx: tx.find_access_key(access_key_id), given)
         if row is None or not row.active:
+            self._seen.forget(access_key_id)
             return None
+        self._seen.keep(access_key_id, row)
         found = StoredAccessKey(row, self._open)
         if self._storage.mark(given) == mark:
             self._recall.keep(access_key_id, found, mark)
         return found
+
+    def seen(self, access_key_id: str) -> StoredAccessKey | None:
+        """Return an active key as it was found last, which proves nothing before it is known that it still is."""
+        row = self._seen.find(access_key_id)
+        return None if row is None else StoredAccessKey(row, self._open)
 
     def create_root_key(
         self, tx: Transaction, account_id: str, now: datetime, *, preset: tuple[str, str] | None = None

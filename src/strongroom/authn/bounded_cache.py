@@ -36,5 +36,9 @@ class BoundedCache(Generic[Key, Value]):
             self._older, self._younger = self._younger, {}
         self._younger[key] = value
 
+    def forget(self, key: Key) -> None:
+        self._younger.pop(key, None)
+        self._older.pop(key, None)
+
     def __len__(self) -> int:
         return len(self._younger.keys() | self._older.keys())

@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 from strongroom.authn.credentials import Credentials
 from strongroom.authn.sigv4 import FindKey, Signable, Verified, Verifier
 from strongroom.domain.quotas import too_fast
-from strongroom.errors import InvalidSignatureException, UnrecognizedClientException
+from strongroom.errors import InvalidSignatureException, ServiceError, UnrecognizedClientException
 from strongroom.metrics import Metrics
 
 BURST: Final = 20
@@ -54,14 +54,17 @@ class FailedAttempts:
         Raises:
             ThrottlingException: it has to wait.
         """
-        if not self._spent:
-            return
-        place, burst = self._places(source, access_key_id)[not is_known]
-        with self._lock:
-            is_over = self._level(place, now.timestamp()) > burst - 1
-        if is_over:
+        if self.must_wait(source, access_key_id, now, is_known=is_known):
             self._count("throttled")
             raise too_fast()
+
+    def must_wait(self, source: str, access_key_id: str, now: datetime, *, is_known: bool = True) -> bool:
+        """Tell whether `require_patience` would refuse."""
+        if not self._spent:
+            return False
+        place, burst = self._places(source, access_key_id)[not is_known]
+        with self._lock:
+            return self._level(place, now.timestamp()) > burst - 1
 
     def note(self, source: str, access_key_id: str, now: datetime, *, is_known: bool) -> None:
         """Count a failure, with a key id that somebody has or that nobody has."""
@@ -127,3 +130,27 @@ class Prover:
             if asked_for is not None:
                 attempts.note(source, asked_for[0], now, is_known=asked_for[1])
             raise
+
+    def presume(
+        self,
+        request: Signable,
+        key: K,
+        now: datetime,
+        *,
+        source: str,
+        headers: Mapping[bytes, bytes] | None = None,
+    ) -> Verified[K] | None:
+        """Return who made the request if its key is still as it was seen last; None if it has to be looked up.
+
+        No failure is counted: it is found again with the key as it is.
+        """
+        if self._attempts is not None and self._attempts.must_wait(source, key.access_key_id, now):
+            return None
+
+        def find(access_key_id: str, _: str | None) -> K | None:
+            return key if key.access_key_id == access_key_id else None
+
+        try:
+            return self._verifier.verify(request, find, now, headers)
+        except ServiceError:
+            return None

@@ -317,10 +317,14 @@ class WantedVersion:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What a change is about to read: a secret and a version, and what its caller is granted if policies are asked."""
+    """What a change is about to read: a secret and a version, and what its caller is granted if policies are asked.
+
+    With `presumed` it is refused with NotBroughtError, and was not made, unless its caller's key is still like that.
+    """
 
     version: WantedVersion
     principal_arn: str | None
+    presumed: AccessKeyRow | None = None
 
 
 Given = Mapping[tuple[str, tuple[Any, ...]], list[tuple[Any, ...]]]
@@ -337,7 +341,6 @@ class Bringer(Protocol):
     def versions(self, wanted: tuple[WantedVersion, ...]) -> Awaited[Given]: ...
     def together(self, earlier: Given, later: Given) -> Given:
         """Return what two askings brought, for one read."""
-        ...
 
 
 class Storage(Protocol):
@@ -355,15 +358,12 @@ class Storage(Protocol):
     @property
     def bringer(self) -> Bringer | None:
         """What fetches for many reads at once; None where a read costs no round trip."""
-        ...
 
     def mark(self, given: Given | None = None) -> Mark | None:
         """Return the mark of what is committed now, or of what was when `given` was read; None if it is not known."""
-        ...
 
     def changed(self, old: Mark, new: Mark) -> frozenset[Subject] | None:
         """Return the secrets that changed between two marks, as `Recall` knows them; None if it may be anything."""
-        ...
 
     def read(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:
         """Run a reading work; with `given` on those rows alone, without waiting for the database.
@@ -372,11 +372,9 @@ class Storage(Protocol):
             WriteRequiredError: it has to be run as a write.
             NotBroughtError: `given` does not suffice.
         """
-        ...
 
     def look_up(self, work: Callable[[Transaction], T], given: Given | None = None) -> T:
         """As `read`, for a work of one query, which needs neither a snapshot nor the journal."""
-        ...
 
     def write(self, work: Callable[[Transaction], T]) -> T: ...
     def submit(
@@ -386,15 +384,12 @@ class Storage(Protocol):
         that as a rule reads and changes one secret alone may be run before its turn. On a running event loop a work
         may be run on that loop, so it must wait for nothing but the transaction, nor that thread for the future.
         """
-        ...
 
     def attach_journal(self, journal: Journal, metrics: Metrics | None = None) -> None:
         """Have entries written to `journal`, and commits counted in `metrics`."""
-        ...
 
     def check(self) -> None:
         """Raise StorageError when the database cannot be used now."""
-        ...
 
     def describe(self) -> str: ...
     def close(self) -> None: ...

@@ -1,8 +1,8 @@
 """Changes of several calls, of different secrets, told in few statements.
 
-Rows of one table go in together (queries called `... together`), secrets before their versions and versions
-before the labels on them; what else these calls change follows, each by itself. That is another order than
-the calls had, so it is done only where the order makes no difference.
+Rows of one table go in together (queries called `... together`), secrets before their versions, versions before the
+labels on them, and then what a new value changes of its secret; what else these calls change follows, each by itself.
+That is another order than the calls had, so it is done only where the order makes no difference.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from strongroom.storage.sql import Queries, Query
 
 Change: TypeAlias = tuple[Query, Params]
 
-_TOGETHER: Final = ("insert_secret", "insert_version", "put_stage")
-_AFTERWARDS: Final = frozenset({"insert_terms", "delete_stage", "put_secret", "put_secret_in_place", "touch_secret"})
+_TOGETHER: Final = ("insert_secret", "insert_version", "put_stage", "touch_secret")
+_OF_SECRETS: Final = frozenset({"put_secret", "put_secret_in_place", "touch_secret"})
+_AFTERWARDS: Final = frozenset({"insert_terms", "delete_stage"}) | _OF_SECRETS
 """What may come after all of `_TOGETHER`: it concerns no row that these put there, but for columns of the secret."""
 
 _PARAMETER: Final = re.compile(r"%\(([a-z_]+)\)s")
@@ -32,7 +33,9 @@ def combined(queries: Queries, calls: Iterable[Sequence[Change]]) -> Iterator[Ch
     rows: dict[str, list[list[Any]]] = {name: [] for name in _TOGETHER}
     afterwards: list[Change] = []
     for changes in calls:
-        if any(query.name not in rows and query.name not in _AFTERWARDS for query, _ in changes):
+        names = [query.name for query, _ in changes]
+        is_in_any_order = all(name in rows or name in _AFTERWARDS for name in names)
+        if not is_in_any_order or sum(name in _OF_SECRETS for name in names) > 1:
             afterwards += changes
             continue
         for query, params in changes:

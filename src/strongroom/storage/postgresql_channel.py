@@ -53,14 +53,24 @@ class Channel:
         self.loop.add_reader(self._descriptor, self._receive)
 
     def ask(self, statements: Sequence[tuple[Query, Params]]) -> None:
-        """Begin a round trip. One that cannot be begun fails in the next turn of the loop."""
+        """Begin a round trip, or end one that was begun with `begin`.
+
+        One that cannot be begun fails in the next turn of the loop.
+        """
+        self._send(statements, is_whole=True)
+
+    def begin(self, statements: Sequence[tuple[Query, Params]]) -> None:
+        """Have the server work on statements whose round trip `ask` will end: it has failed if this has."""
+        self._send(statements, is_whole=False)
+
+    def _send(self, statements: Sequence[tuple[Query, Params]], *, is_whole: bool) -> None:
         self.is_busy = True
         try:
             if self._is_cut_off:
                 raise psycopg.OperationalError("the connection is lost")
-            while self._session.is_readable:  # nothing was asked: it is a notice, or the end
+            while self._session.is_readable:  # no answer is due yet: it is a notice, or the end
                 self._session.receive()
-            if not self._session.send(statements):
+            if not self._session.send(statements, is_whole=is_whole):
                 self._is_pushing = True
                 self.loop.add_writer(self._descriptor, self._push)
         except Exception as error:  # noqa: BLE001 - whatever it is, who asked is told

@@ -91,6 +91,12 @@ def questions(queries: Queries, foreseen: Sequence[Foreseen]) -> list[tuple[Quer
     return asked
 
 
+def presumed_keys(queries: Queries, foreseen: Sequence[Foreseen]) -> list[tuple[Query, Params]]:
+    """Return what asks for access keys that were presumed; nothing if none were."""
+    ids = sorted({one.presumed.access_key_id for one in foreseen if one.presumed is not None})
+    return [(queries.reading["find_access_keys"], {"texts": _encode(ids).decode()})] if ids else []
+
+
 def brought(foreseen: Sequence[Foreseen], answers: Sequence[list[Row]]) -> list[Given | None]:
     """Return what each is given of the answers; None for a secret that another transaction holds."""
     locked, found, *granted = answers

@@ -91,6 +91,8 @@ class Session:
         self._waiting: list[tuple[_Statement, list[bytes]]] = []
         self._sent: list[_Statement] = []
         self._came: list[pq.abc.PGresult] = []
+        self._is_receiving = False
+        self._is_whole = True
 
     @property
     def is_lost(self) -> bool:
@@ -137,14 +139,18 @@ class Session:
         self._libpq.exit_pipeline_mode()
         self._libpq.nonblocking = 0
 
-    def send(self, asked: Sequence[tuple[Query, Params]]) -> bool:
-        """Begin a round trip of queries that return rows. Tell whether it is on its way, else `push` it."""
-        self._came = []
-        self._sent = [self._statements[query.text] for query, _ in asked]
-        for statement, (_, params) in zip(self._sent, asked, strict=True):
+    def send(self, asked: Sequence[tuple[Query, Params]], *, is_whole: bool = True) -> bool:
+        """Begin a round trip of queries, or go on with one that was not whole. Tell whether it is on its way, else
+        `push` it. The server works on what it has got, and answers when it has got the whole.
+        """
+        self._is_receiving, self._is_whole = True, is_whole
+        for query, params in asked:
+            statement = self._statements[query.text]
+            self._sent.append(statement)
             values = [_encoded(params[name], type_) for name, type_ in statement.parameters]
             self._libpq.send_query_prepared(statement.name, values, statement.formats, _BINARY)
-        self._libpq.pipeline_sync()
+        if is_whole:
+            self._libpq.pipeline_sync()
         return self.push()
 
     def push(self) -> bool:
@@ -161,7 +167,8 @@ class Session:
         libpq.consume_input()
         if libpq.status != pq.ConnStatus.OK:
             raise psycopg.OperationalError("the connection is lost")
-        while self._sent and not libpq.is_busy():
+        # Of what is not whole there is no end to wait for, and libpq would say again and again that nothing is there.
+        while self._is_receiving and self._is_whole and not libpq.is_busy():
             result = libpq.get_result()
             if result is None:  # ends a statement's results
                 if libpq.status != pq.ConnStatus.OK:
@@ -176,6 +183,7 @@ class Session:
 
     def _received(self) -> list[list[Row]]:
         came, sent, self._came, self._sent = self._came, self._sent, [], []
+        self._is_receiving = False
         for result in came:
             self._require_success(result)
         return [_rows(result, statement) for result, statement in zip(came, sent, strict=True)]
@@ -188,7 +196,7 @@ class Session:
     @property
     def is_receiving(self) -> bool:
         """Whether a round trip has begun that has not ended."""
-        return bool(self._sent)
+        return self._is_receiving
 
     def execute_together(self, asked: Sequence[tuple[Query, Params]]) -> list[list[Row]]:
         """Run queries in one round trip, with all that waits, and return the rows of each.

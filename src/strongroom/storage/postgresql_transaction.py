@@ -1,7 +1,8 @@
 """The transaction of PostgreSQL that changes of many calls share, step by step, whoever takes the steps.
 
-It takes three round trips, however many calls there are: one locks and brings what they read, one tells what they
-change, one commits. So the trail's flush, PostgreSQL's own, and the waking of whoever waits are shared too.
+It takes two round trips, however many calls there are: one locks and brings what they read, one tells what they
+change and commits. So the trail's flush, PostgreSQL's own, and the waking of whoever waits are shared too. While
+PostgreSQL makes the changes the journal is put on disk, and COMMIT is sent when it is there (docs/adr/0030).
 
 Why it is safe:
 - Nobody waits for a secret in a shared transaction: one that another transaction holds is passed over, and its
@@ -9,11 +10,16 @@ Why it is safe:
   waited for is a new name that another node is just making, and all nodes make names in one order.
 - Changes of one secret that wait together are made one after the other, each after the changes of the one
   before were told.
+- A call whose caller is proven by an access key as it was seen last is made if the key, read in the same round trip, is
+  still that; else nothing of it was done, and whoever has submitted it finds out whose it is.
 - A call that fails has told nothing, so it takes nothing from its neighbours, and needs no savepoint.
 - If the database refuses the changes (a name that another node took, a lost connection), all of it is undone,
-  nothing is recorded, and every call is made again alone.
-- Journal entries are written when every statement has succeeded, before COMMIT. If they are refused, nothing
-  is committed.
+  and every call is made again alone. PostgreSQL skips a COMMIT that follows a statement which it has refused.
+- Journal entries are on disk before COMMIT is sent. If they are refused, nothing is committed.
+- Where a change may be refused because of what others do, as a new name may, it is told in a round trip of its own
+  before anything is recorded. All else concerns rows that the lock of their secret covers: it is recorded while it is
+  told. If that fails all the same (a lost connection, a full disk), the journal has entries of an attempt that did
+  not count, as after a failed COMMIT, and then those of the attempt that did, under the same event ids.
 """
 
 from __future__ import annotations
@@ -31,11 +37,11 @@ from psycopg_pool import PoolTimeout
 
 from strongroom.storage.base import Foreseen, Given, NotBroughtError, StorageError, Transaction
 from strongroom.storage.postgresql_changes import Change, combined
-from strongroom.storage.postgresql_foresight import CHANGEABLE, Foresight, brought, questions
+from strongroom.storage.postgresql_foresight import CHANGEABLE, Foresight, brought, presumed_keys, questions
 from strongroom.storage.postgresql_history import Notes
 from strongroom.storage.postgresql_session import BEGIN, COMMIT, ROLLBACK
 from strongroom.storage.reach import Reach
-from strongroom.storage.rows import Params
+from strongroom.storage.rows import Params, Row, access_key_of
 from strongroom.storage.sql import Queries, Query
 from strongroom.storage.transaction import SqlTransaction
 
@@ -44,6 +50,10 @@ MAX_TOGETHER: Final = 64
 
 CONFLICTS: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
 """What another node did meanwhile; what is made again finds it done."""
+
+
+_REFUSABLE: Final = frozenset({"insert_secret", "insert_secret together"})
+"""What may be refused because of what another node has done meanwhile: no lock covers what is not there yet."""
 
 
 @dataclass(slots=True)
@@ -56,6 +66,13 @@ class ForeseenCall:
     result: Any = None
     error: BaseException | None = None
     goes_alone: bool = False
+    is_confirmed: bool = False
+    """Whether the access key of its caller, if it was presumed, was found as it was presumed."""
+
+    @property
+    def is_presumed(self) -> bool:
+        """Whether it is not known yet that this is its caller: then it is not made, not even alone."""
+        return self.foreseen.presumed is not None and not self.is_confirmed
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -64,7 +81,9 @@ class ForeseenCall:
 
     def tell(self) -> None:
         with contextlib.suppress(Exception):  # one caller gone must not silence the others
-            if self.error is None:
+            if self.is_presumed:
+                self.told.set_exception(NotBroughtError("an access key as it was presumed"))
+            elif self.error is None:
                 self.told.set_result(self.result)
             else:
                 self.told.set_exception(self.error)
@@ -87,13 +106,18 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """A step: to put entries of the journal on disk."""
+class Committing:
+    """A step, the last one: statements, COMMIT, and entries of the journal that have to be on disk before it."""
 
+    statements: Sequence[tuple[Query, Params]]
     entries: Sequence[bytes]
 
 
-Step: TypeAlias = Asking | Recording | None
+class OutcomeUnknownError(Exception):
+    """COMMIT was sent, and the connection lost before its answer."""
+
+
+Step: TypeAlias = Asking | Committing | None
 """None is no step: a call was made, and who has others to look after may do so."""
 
 Steps: TypeAlias = Generator[Step, Any, None]
@@ -110,7 +134,7 @@ class SharedTransactions:
     @property
     def statements(self) -> list[Query]:
         """Every statement that may be asked in a step."""
-        reading = ("lock_for_changes", "bring_for_changes", "bring_grants")
+        reading = ("lock_for_changes", "bring_for_changes", "bring_grants", "find_access_keys")
         changing = (query for query in self._queries.writing.values() if query.changes in CHANGEABLE)
         told = [query for query in changing if "RETURNING" not in query.text]
         return [
@@ -134,26 +158,26 @@ class SharedTransactions:
         for distinct in _rounds(together):
             changes: list[list[Change]] = []
             foreseen = [call.foreseen for call in distinct]
-            asked = questions(self._queries, foreseen)
-            answers = yield Asking([*before, *asked])
-            for call, given in zip(distinct, brought(foreseen, answers[-len(asked) :]), strict=True):
-                entries += self._make(call, given, changes)
+            asked, keys = questions(self._queries, foreseen), presumed_keys(self._queries, foreseen)
+            answers = (yield Asking([*before, *asked, *keys]))[len(before) :]
+            if keys:
+                _confirm(distinct, answers.pop())
+            for call, given in zip(distinct, brought(foreseen, answers), strict=True):
+                if not call.is_presumed:
+                    entries += self._make(call, given, changes)
                 yield None
             for query, params in itertools.chain.from_iterable(changes):
                 reach.add(query.name, query.changes, params)
             before = list(combined(self._queries, changes))
-        yield Asking([*before, *self._notes.of(reach)])
-        if entries:
-            yield Recording(entries)
-        yield from self._commit([call for call in together if not call.goes_alone and call.error is None])
-
-    def _commit(self, made: Sequence[ForeseenCall]) -> Steps:
+        before += self._notes.of(reach)
+        if any(query.name in _REFUSABLE for query, _ in before):
+            yield Asking(before)
+            before = []
+        made = [call for call in together if not (call.goes_alone or call.is_presumed) and call.error is None]
         try:
-            yield Asking([(COMMIT, {})])
-        except CONFLICTS:
-            raise
-        except psycopg.Error as error:  # nobody knows whether it is committed
-            _fail(made, StorageError(f"{type(error).__name__}: {error}"))
+            yield Committing(before, entries)
+        except OutcomeUnknownError as error:
+            _fail(made, StorageError(str(error)))
         else:
             self._committed(len(made))
 
@@ -184,6 +208,13 @@ def failed(together: Iterable[ForeseenCall], error: Exception) -> None:
     else:
         told = StorageError(f"{type(error).__name__}: {error}") if isinstance(error, PoolTimeout) else error
         _fail(together, told)
+
+
+def _confirm(calls: Iterable[ForeseenCall], rows: Iterable[Row]) -> None:
+    """Tell the calls whose access keys are as they were presumed."""
+    keys = set(map(access_key_of, rows))
+    for call in calls:
+        call.is_confirmed = call.foreseen.presumed in keys
 
 
 def _rounds(together: Sequence[ForeseenCall]) -> list[list[ForeseenCall]]:

@@ -1,7 +1,7 @@
 """Shared transactions on one channel to PostgreSQL, for calls that were submitted on an event loop.
 
 Calls that come while a transaction is under way go together in the next one. They are worked out on the loop, a
-millisecond at a time; only the journal is put on disk by a thread.
+millisecond at a time; only the journal is put on disk by a thread, while PostgreSQL makes the changes.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from strongroom.storage.base import StorageError
 from strongroom.storage.postgresql_channel import Channel
-from strongroom.storage.postgresql_session import ROLLBACK
+from strongroom.storage.postgresql_session import COMMIT, ROLLBACK
 from strongroom.storage.postgresql_transaction import (
     MAX_TOGETHER,
     Asking,
+    Committing,
     ForeseenCall,
-    Recording,
+    OutcomeUnknownError,
     SharedTransactions,
     Steps,
     failed,
@@ -38,6 +40,18 @@ MAX_TRANSACTIONS: Final = 20_000
 """Transactions after which the connection is given back: the pool renews those that are old."""
 
 Record: TypeAlias = Callable[[Sequence[bytes]], None]
+
+
+@dataclass(slots=True)
+class _Commit:
+    """How far the last step of a transaction has come: the journal, and what PostgreSQL does meanwhile."""
+
+    is_recorded: bool = False
+    refusal: Exception | None = None
+    """Why the journal was not put on disk. Then nothing is committed."""
+
+    loss: Exception | None = None
+    """Why PostgreSQL can be asked no more, if that showed before the journal was on disk."""
 
 
 class WriteLane:
@@ -68,6 +82,7 @@ class WriteLane:
         self._under_way: list[ForeseenCall] = []
         self._steps: Steps | None = None
         self._failure: Exception | None = None
+        self._commit: _Commit | None = None
         channel.listen(self._go_on, self._throw)
 
     @property
@@ -106,19 +121,22 @@ class WriteLane:
         self._count += 1
         self._under_way = [self._waiting.popleft() for _ in range(min(MAX_TOGETHER, len(self._waiting)))]
         self._steps = self._transactions.steps(self._under_way)
-        self._failure = None
+        self._failure = self._commit = None
         self._take_steps(None)
 
     def _go_on(self, answer: list[list[Row]]) -> None:
         if self._failure is None:
-            self._take_steps(answer)
+            self._take_steps(answer, None if self._commit is None else self._commit.refusal)
         else:  # that was the answer to ROLLBACK
             self._end()
 
     def _throw(self, error: Exception) -> None:
         """Take a failed round trip into account."""
-        if self._failure is None:
+        commit = self._commit
+        if self._failure is None and commit is None:
             self._take_steps(None, error)
+        elif self._failure is None and commit is not None:
+            self._throw_at_commit(commit, error)
         else:  # not even ROLLBACK: the server undoes what a lost connection leaves
             self._end()
 
@@ -132,8 +150,8 @@ class WriteLane:
                 if isinstance(step, Asking):
                     self._channel.ask(step.statements)
                     return
-                if isinstance(step, Recording):
-                    self._put_on_disk(step.entries)
+                if isinstance(step, Committing):
+                    self._begin_commit(step)
                     return
                 if time.perf_counter() >= until:
                     self.loop.call_soon(self._take_steps, None)
@@ -143,12 +161,43 @@ class WriteLane:
         except Exception as failure:  # noqa: BLE001 - whatever it is, its callers are told
             self._undo(failure)
 
-    def _put_on_disk(self, entries: Sequence[bytes]) -> None:
+    def _begin_commit(self, step: Committing) -> None:
+        """Have the changes made while the journal is put on disk; COMMIT follows when it is there."""
+        if step.statements:
+            self._channel.begin(step.statements)
+            if self._channel.is_lost:  # that is told in the next turn: nothing is recorded
+                return
+        commit = self._commit = _Commit()
+
         def come_back(done: Future[None]) -> None:
             with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-                self.loop.call_soon_threadsafe(self._take_steps, None, _failure_of(done))
+                self.loop.call_soon_threadsafe(self._recorded, commit, _failure_of(done))
 
-        self._disk.submit(self._record, entries).add_done_callback(come_back)
+        if step.entries:
+            self._disk.submit(self._record, step.entries).add_done_callback(come_back)
+        else:
+            self._recorded(commit, None)
+
+    def _recorded(self, commit: _Commit, refusal: Exception | None) -> None:
+        if not self._under_way:  # closed meanwhile, and everybody told
+            return
+        commit.is_recorded, commit.refusal = True, refusal
+        if commit.loss is not None:
+            self._take_steps(None, refusal or commit.loss)
+        elif refusal is None:
+            self._channel.ask([(COMMIT, {})])
+        else:  # what was begun is ended; then it is undone
+            self._channel.ask([])
+
+    def _throw_at_commit(self, commit: _Commit, error: Exception) -> None:
+        if not commit.is_recorded:
+            commit.loss = error
+        elif commit.refusal is not None:
+            self._take_steps(None, commit.refusal)
+        elif self._channel.is_lost:
+            self._take_steps(None, OutcomeUnknownError(f"{type(error).__name__}: {error}"))
+        else:  # refused, and COMMIT passed over
+            self._take_steps(None, error)
 
     def _undo(self, failure: Exception) -> None:
         self._failure = failure

@@ -17,14 +17,18 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
+
 from strongroom.storage.base import Foreseen, StorageError, Transaction
 from strongroom.storage.postgresql_channel import Channel, connected, handed_over
-from strongroom.storage.postgresql_session import Lender, Session
+from strongroom.storage.postgresql_session import COMMIT, Lender, Session
 from strongroom.storage.postgresql_transaction import (
+    CONFLICTS,
     MAX_TOGETHER,
     Asking,
+    Committing,
     ForeseenCall,
-    Recording,
+    OutcomeUnknownError,
     SharedTransactions,
     Step,
     failed,
@@ -118,7 +122,7 @@ class PostgresqlWriter:
 
     def _told(self, calls: Sequence[ForeseenCall]) -> None:
         for call in calls:
-            if call.goes_alone:
+            if call.goes_alone and not call.is_presumed:
                 self._around.alone(call)
             else:
                 call.tell()
@@ -180,8 +184,20 @@ class PostgresqlWriter:
         try:
             if isinstance(step, Asking):
                 return session.execute_together(step.statements), None
-            if isinstance(step, Recording):
-                self._around.record(step.entries)
+            if isinstance(step, Committing):
+                self._commit(session, step)
         except Exception as error:  # noqa: BLE001 - it is the transaction's
             return None, error
         return None, None
+
+    def _commit(self, session: Session, step: Committing) -> None:
+        if step.statements:
+            session.execute_together(step.statements)
+        if step.entries:
+            self._around.record(step.entries)
+        try:
+            session.execute_together([(COMMIT, {})])
+        except CONFLICTS:
+            raise
+        except psycopg.Error as error:
+            raise OutcomeUnknownError(f"{type(error).__name__}: {error}") from error

@@ -4,8 +4,9 @@ It knows no web server and no event loop, so that the edge around it can be repl
 once where the database can; otherwise it returns `Pending`, whose future the edge waits for.
 
 Where every question to the database costs a round trip, the questions of many requests are asked together
-(`storage.Bringer`): first for the access key, then, of a caller that is proven, for the secret. Requests
-that read more than that run on a thread, where they may wait.
+(`storage.Bringer`): first for the access key, then, of a caller that is proven, for the secret. A change
+presumes that the key is as it was seen last, and has that confirmed by the round trip that brings what it reads.
+Requests that read more than that run on a thread, where they may wait.
 
 Order (dossier sections 1.3 and 2): path and protocol, target, signature, JSON, limits, then the door.
 Whatever names an operation is on the audit trail, also when it is refused here.
@@ -24,6 +25,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import msgspec
 
 from strongroom.audit.record import Origin
+from strongroom.authn.access_keys import StoredAccessKey
 from strongroom.authn.callers import CallerKey
 from strongroom.authn.failed_attempts import Prover
 from strongroom.authn.sigv4 import FindKey, Verified
@@ -77,6 +79,7 @@ class RequestCore:
         origins: Origins,
         companions: Companions | None = None,
         threads: Executor | None = None,
+        seen_key: Callable[[str], StoredAccessKey | None] = lambda _: None,
     ) -> None:
         self._service = service
         self._prover = prover
@@ -84,6 +87,7 @@ class RequestCore:
         self._origins = origins
         self._companions = companions
         self._threads = threads
+        self._seen_key = seen_key
 
     def respond(self, request: HttpRequest) -> Answer:
         """Answer, waiting as long as it takes."""
@@ -145,6 +149,38 @@ class RequestCore:
         is_foreseen = operation.mutates or operation.reads_version is not None or operation.reads_secrets is not None
         if is_session or not is_foreseen:
             return self._on_thread(progress)
+        presumed = self._presume(progress, bringer, claimed) if operation.mutates else None
+        return presumed or self._look_up_key(progress, bringer, claimed)
+
+    def _presume(self, progress: _Progress, bringer: Bringer, claimed: str) -> Outcome | None:
+        """Begin a change for the key as it was seen last: how it is comes with what the change reads, and before that
+        nothing is done. Return None for what has to be looked into with the key as it is.
+        """
+        key, request, now = self._seen_key(claimed), progress.request, self._service.clock.now()
+        if key is None:
+            return None
+        source = progress.origin.source_ip
+        verified = self._prover.presume(request, key, now, source=source, headers=progress.named)
+        if verified is None:
+            return None
+        try:
+            typed = _typed(request.body, progress.known_operation)
+            caller = Caller(key.principal, verified.region, progress.origin)
+            outcome = self._service.begin(progress.known_operation, typed, caller, presumed=key.row)
+        except Exception:  # noqa: BLE001 - it is found again, and told to who is proven
+            return None
+        if not isinstance(outcome, Future):
+            raise TypeError("a change was answered before its caller was proven")
+
+        def finish(future: Future[Response | None]) -> Outcome:
+            if isinstance(future.exception(), NotBroughtError):
+                return self._look_up_key(progress, bringer, claimed)
+            progress.verified = Verified(key, verified.region)
+            return self._finish(progress, future)
+
+        return Pending(outcome, finish)
+
+    def _look_up_key(self, progress: _Progress, bringer: Bringer, claimed: str) -> Pending:
         return Pending(
             bringer.access_key(claimed),
             lambda future: self._continue(progress, lambda: self._ask_for_version(progress, bringer, future.result())),

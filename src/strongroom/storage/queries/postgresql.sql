@@ -139,7 +139,8 @@ SELECT locked.arn FROM {wanted_secrets} CROSS JOIN LATERAL (
 -- What changes of secrets read: what `bring_versions` brings, how many versions there are, whether there are
 -- replicas, and the key that seals the next value, if the secret names none or names it by its id (a UUID)
 SELECT place, found.*, version.*,
-(SELECT COUNT(*) FROM versions WHERE versions.arn = found.arn AND deleted_at IS NULL),
+(SELECT COUNT(*) FROM versions WHERE versions.arn = found.arn)
+- (SELECT COUNT(*) FROM versions WHERE versions.arn = found.arn AND versions.deleted_at IS NOT NULL),
 (SELECT COUNT(*) FROM replicas WHERE replicas.arn = found.arn),
 sealing.*
 FROM {wanted_secrets}
@@ -171,6 +172,12 @@ SELECT given.text, grants.* FROM {given} CROSS JOIN LATERAL (
   FROM identities WHERE arn = given.text LIMIT 1
 ) AS grants
 
+-- find_access_keys --
+-- Access keys as they are, for who has presumed that they are as they were
+SELECT key.* FROM {given} CROSS JOIN LATERAL (
+  SELECT {access_key_columns} FROM access_keys WHERE access_key_id = given.text LIMIT 1
+) AS key
+
 -- insert_secret together --
 INSERT INTO secrets ({secret_columns}, terms)
 SELECT value->>0, value->>1, value->>2, value->>3, CAST(value->>4 AS BIGINT), CAST(value->>5 AS BIGINT), value->>6,
@@ -189,3 +196,10 @@ FROM {given_rows}
 INSERT INTO stages (account_id, region, arn, label, version_id)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4 FROM {given_rows} WHERE TRUE
 ON CONFLICT (arn, label) DO UPDATE SET version_id = excluded.version_id
+
+-- touch_secret together --
+-- Each row is looked up by its index, as above, and then changed where it is
+UPDATE secrets SET last_changed_at = CAST(value->>0 AS BIGINT), revision = CAST(value->>1 AS BIGINT), rotation = value->>2
+FROM {given_rows} CROSS JOIN LATERAL (
+  SELECT ctid AS place FROM secrets AS one WHERE one.arn = value->>3 LIMIT 1
+) AS found WHERE secrets.ctid = found.place
