@@ -34,7 +34,7 @@ QUIET_CORES: Final = 0.1
 """What may be busy when a point begins. A server that was asked before may still copy its trail into its index."""
 
 QUIET_LOOK_SECONDS: Final = 0.5
-MAX_QUIET_SECONDS: Final = 20.0
+MAX_QUIET_SECONDS: Final = 40.0
 """How long a point waits for that at most, on a machine that others use; *others' cores* tells of them."""
 
 

@@ -226,7 +226,7 @@ class SqliteStorage:
             cursor = connection.cursor()
             execute = _executor(cursor)
             drafts = Drafts(execute, self._queries, self.changed)
-            drafter = Drafter(connection, drafts, self._others_write, self.mark, self._writer.submit)
+            drafter = Drafter(cursor, drafts, self._others_write, self.mark, self._writer.submit)
             reader = self._readers.reader = _Reader(connection, cursor, execute, drafter)
             self._open_readers.append(reader)
         return reader

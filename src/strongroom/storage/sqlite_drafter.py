@@ -31,16 +31,16 @@ class Drafter:
 
     def __init__(
         self,
-        connection: apsw.Connection,
+        cursor: apsw.Cursor,
         drafts: Drafts,
         must_wait: Callable[[], bool],
         mark: Callable[[], Mark | None],
         submit: Callable[[Sequence[WaitingCall]], None],
     ) -> None:
-        """Take a reader's connection, what makes drafts with it, what tells whether calls have to wait for others that
-        write, and where they go then.
+        """Take a cursor of a reader's connection, what makes drafts with it, what tells whether calls have to wait for
+        others that write, and where they go then.
         """
-        self._connection = connection
+        self._cursor = cursor
         self._drafts = drafts
         self._must_wait = must_wait
         self._mark = mark
@@ -80,13 +80,16 @@ class Drafter:
             return
         try:
             self._drafts.begin(mark)
-            with self._connection:
+            self._cursor.execute("BEGIN")
+            try:
                 while self._calls:
                     call = self._calls.popleft()
                     taken.append(call)
                     call.draft = self._drafts.make(call.work)
                     if time.perf_counter() >= until:
                         break
+            finally:
+                self._cursor.execute("COMMIT")
         except Exception:
             logger.exception("No drafts can be made; changes are worked out in their turn")
             self._take_all(taken)
