@@ -353,12 +353,12 @@ def _open_edge(
         threads=threads,
         seen_key=companions.access_keys.seen,
     )
-    probes = Probes(
-        lambda: _unready(service.storage),
-        service.metrics if config.are_metrics_on_port else None,
-        metrics_token(config),
-    )
-    return Edge(core, probes, service.entropy)
+    return Edge(core, _probes(config, service), service.entropy)
+
+
+def _probes(config: Config, service: Service) -> Probes:
+    metrics = service.metrics if config.are_metrics_on_port else None
+    return Probes(lambda: _unready(service.storage), metrics, metrics_token(config))
 
 
 def _unready(storage: Storage) -> str | None:
