@@ -16,6 +16,7 @@ from test_sqlite_turns import wait_until_next_is_taken
 from strongroom.domain.replication import Replica, ReplicaStatus
 from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.staging import CURRENT
+from strongroom.storage import sqlite as sqlite_module
 from strongroom.storage import sqlite_drafter
 from strongroom.storage.base import StorageError, WrappedKey
 from strongroom.storage.sqlite_turn import Turn
@@ -56,6 +57,11 @@ def while_another_writes(storage, path, works, *, before=lambda: None, meanwhile
             return await asyncio.wait_for(asyncio.gather(*told, return_exceptions=True), WAIT_SECONDS)
 
     return asyncio.run(main())
+
+
+@pytest.fixture(autouse=True)
+def _drafts_pay_for_few_calls(monkeypatch):
+    monkeypatch.setattr(sqlite_module, "DRAFTS_FROM", 0)
 
 
 @pytest.fixture
@@ -104,13 +110,21 @@ def test_a_call_that_need_not_wait_has_no_draft(sqlite, monkeypatch):
     assert asyncio.run(main()) == (None, 0, {})
 
 
+def test_calls_of_short_turns_have_no_drafts(sqlite, drafted, monkeypatch):
+    monkeypatch.setattr(sqlite_module, "DRAFTS_FROM", 2)
+    insert_secret(sqlite, name="a")
+    work, runs = Counted(put("a", 1)), []
+    assert drafted(work, meanwhile=lambda: runs.append(work.runs)) == [(None, 0, {})]
+    assert runs == [0]
+
+
 def test_where_another_process_wrote_in_between_calls_have_drafts_though_nobody_writes_just_then(sqlite, other):
     insert_secret(sqlite, name="a")
     other.write(put("a", 1))
     sqlite.write(put("a", 2))
-    assert sqlite._others_write()
+    assert sqlite._drafts_pay()
     sqlite.write(put("a", 3))
-    assert not sqlite._others_write()
+    assert not sqlite._drafts_pay()
 
 
 def test_a_call_whose_secret_a_call_before_it_changes_is_made_again(sqlite, drafted):

@@ -73,6 +73,7 @@ class SqliteWriter:
         self._closing = threading.Lock()
         self._closed = False
         self._waits_since: float | None = None
+        self._shared = 0
         self._thread = threading.Thread(target=self._run, name="sqlite-writer")
         self._thread.start()
 
@@ -92,6 +93,11 @@ class SqliteWriter:
     def has_ended(self) -> bool:
         return not self._thread.is_alive()
 
+    @property
+    def shared(self) -> int:
+        """How many calls the last commit had."""
+        return self._shared
+
     def waits_longer_than(self, seconds: float) -> bool:
         """Tell whether other processes have kept this one from writing for so long."""
         since = self._waits_since
@@ -108,14 +114,14 @@ class SqliteWriter:
         self._turn.close()
 
     def _run(self) -> None:
-        batch: list[WaitingCall] = []
         while self._some_wait():
             if not self._turn.is_taken():  # else more come while this one waits for its turn
-                self._await_others(len(batch))
+                self._await_others(self._shared)
             self._waits_since = time.monotonic()
             with self._turn:
                 self._waits_since = None
                 batch = self._gather()
+                self._shared = len(batch)
                 self._commit(batch)
             for call in batch:
                 with contextlib.suppress(Exception):  # one caller gone must not silence the others
