@@ -13,6 +13,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import apsw
@@ -61,6 +62,8 @@ class Drafter:
         self._submit(taken)
 
     def _slice(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._calls:  # they were passed on
+            return
         taken: list[WaitingCall] = []
         try:
             if self._pays():
@@ -96,8 +99,9 @@ class Drafter:
             self._take_all(taken)
 
     def _take_all(self, taken: list[WaitingCall]) -> None:
-        while self._calls:
-            taken.append(self._calls.popleft())
+        with suppress(IndexError):  # whoever else takes some, each is taken once
+            while True:
+                taken.append(self._calls.popleft())
 
     def _submit_together(self, calls: list[WaitingCall]) -> None:
         try:
