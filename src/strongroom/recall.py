@@ -44,7 +44,7 @@ class Recall:
         self._changed = changed
         self._mark: Mark | None = None
         self._answers: dict[Hashable, Any] = {}
-        self._about: dict[Subject, set[Hashable]] = {}
+        self._about: dict[Subject, list[Hashable]] = {}
 
     def find(self, question: Hashable, mark: Mark | None) -> Any:
         """Return what was worked out and still holds under this mark, None if nothing does."""
@@ -63,9 +63,11 @@ class Recall:
             return
         if len(self._answers) >= CAPACITY:
             self._forget_all()
-        self._answers[question] = answer
         if subject is not None:
-            self._about.setdefault(subject, set()).add(question)
+            about = self._about.setdefault(subject, [])
+            if question not in self._answers or question not in about:
+                about.append(question)
+        self._answers[question] = answer
 
     def __len__(self) -> int:
         return len(self._answers)

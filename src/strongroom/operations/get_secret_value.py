@@ -54,12 +54,13 @@ def get_secret_value(call: Call, request: GetSecretValueRequest) -> GetSecretVal
     if version.last_accessed_on != today or secret.last_accessed_on != today:
         call.note_access(Access(secret.arn, version_id, today))
     labels, created = labels_of(stages, version_id) or None, wire_time(version.created_at)
+    arn, name = secret.arn, secret.name  # what is recalled holds nothing else of the secret: there are thousands
 
     def respond(value: SecretValue) -> GetSecretValueResponse:
         text, binary = value_members(value)
         return GetSecretValueResponse(
-            arn=secret.arn,
-            name=secret.name,
+            arn=arn,
+            name=name,
             version_id=version_id,
             secret_string=text,
             secret_binary=binary,
