@@ -53,7 +53,7 @@ from strongroom.storage.transaction import Execute, SqlTransaction
 
 T = TypeVar("T")
 
-CACHE_KIB: Final = 16_384
+CACHE_KIB: Final = 8_192
 """Most that a connection keeps of the file in memory. SQLite's own 2 MiB hold no page of a large listing twice."""
 
 BUSY_TIMEOUT_MS: Final = 10_000
