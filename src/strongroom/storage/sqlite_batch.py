@@ -32,10 +32,7 @@ MOST_KEPT: Final = 32
 class Batch:
     """The calls of one commit as far as they have been performed. One thread at a time."""
 
-    def __init__(
-        self, connection: apsw.Connection, watched: Watched, queries: Queries, standing: Standing | None = None
-    ) -> None:
-        """Begin with none. Without `standing` no draft counts."""
+    def __init__(self, connection: apsw.Connection, watched: Watched, queries: Queries, standing: Standing) -> None:
         self.calls: list[WaitingCall] = []
         self.watched = watched
         self._connection = connection
@@ -61,12 +58,7 @@ class Batch:
     def _accept(self, call: WaitingCall) -> bool:
         """Take what was worked out before the turn for what the call did, if all that it read still stands."""
         draft, reach = call.draft, self.watched.reach
-        if (
-            draft is None
-            or self._standing is None
-            or reach.concerns(draft.own.arns)
-            or not self._standing.stands(draft)
-        ):
+        if draft is None or reach.concerns(draft.own.arns) or not self._standing.stands(draft):
             return False
         call.result, call.error, call.entries = draft.result, draft.error, draft.entries
         if draft.own.kept:

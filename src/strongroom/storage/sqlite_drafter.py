@@ -14,16 +14,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final
 
 import apsw
 
 from strongroom.recall import Mark
 from strongroom.storage.base import StorageError
 from strongroom.storage.sqlite_draft import Drafts, WaitingCall
-
-SLICE_SECONDS: Final = 0.001
-"""How long drafts are made before the loop looks after its clients again."""
+from strongroom.storage.sqlite_writer import SLICE_SECONDS
 
 logger = logging.getLogger(__name__)
 

@@ -41,7 +41,7 @@ the other; without this the first of them has a commit, and its waiting for the 
 GATHER_STEP_SECONDS: Final = 0.0005
 
 SLICE_SECONDS: Final = 0.001
-"""How long a loop works out calls before it looks after its clients again."""
+"""How long a loop works out calls, or drafts of them, before it looks after its clients again."""
 
 WATCH_LOOP_SECONDS: Final = 0.1
 """How soon it is noticed that a loop has stopped."""

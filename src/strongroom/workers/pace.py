@@ -23,8 +23,8 @@ BUSY_FACTOR: Final = 31
 BUSY: Final = 0.5
 """Processors that the rest of the process takes when callers are busy."""
 
-MAX_LAG_SECONDS: Final = 300.0
-"""AWS says that CloudTrail tells of a call after about five minutes on average."""
+MAX_LAG_SECONDS: Final = 60.0
+"""A fifth of the five minutes that alarms about bursts look back: later than these the index must not tell them."""
 
 MAX_BUSY_PAUSE_SECONDS: Final = 2.0
 """Longest pause because callers are busy: whether they still are is looked at after it."""

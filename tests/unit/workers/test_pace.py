@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from strongroom.domain.alarms import Thresholds
 from strongroom.workers.pace import BUSY, BUSY_FACTOR, MAX_BUSY_PAUSE_SECONDS, MAX_LAG_SECONDS, USUAL_FACTOR, Pace
 
 WORKED = 0.01
@@ -45,6 +46,11 @@ def test_only_what_callers_took_since_the_last_pause_counts(process):
 def test_who_is_too_late_does_not_give_way(process, late, factor):
     process.go_on(1.0)
     assert process.pace.pause_after(WORKED, lag=MAX_LAG_SECONDS + late) == pytest.approx(factor * WORKED)
+
+
+def test_the_index_is_never_put_off_for_as_long_as_alarms_about_bursts_look_back():
+    wanted = Thresholds()
+    assert min(wanted.mass_within, wanted.denied_within).total_seconds() / 4 > MAX_LAG_SECONDS + MAX_BUSY_PAUSE_SECONDS
 
 
 def test_giving_way_does_not_pause_long_nor_shorter_than_usual(process):
