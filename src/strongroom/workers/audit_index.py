@@ -9,8 +9,8 @@ Rules:
   large as fits into `HOLD_SECONDS` of work there: callers that change something wait no longer than that and its
   commit, whatever the machine is like. While there is nothing new nothing is committed; what is new is
   committed once a second, because every commit makes readers work things out anew (docs/adr/0012). What is more
-  than a slice follows after pauses: copying takes an eighth of a processor at most, and less while callers are busy
-  (`pace`), and falls behind where calls are very many. The lag is a metric.
+  than a slice follows after pauses: copying takes an eighth of a processor, less while callers are busy, and more when
+  it is late (`pace`). The lag is a metric.
 - Trails that have more than a slice are copied in turns, a slice of each.
 - Events and readers older than the retention are deleted, in slices of the same length of time.
 """

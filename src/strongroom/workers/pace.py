@@ -4,8 +4,9 @@ Rules:
 - While callers leave the process idle it works an eighth of the time.
 - While callers take half of a processor or more it works a thirty-second of the time: who asks for a secret waits for
   the answer, and nobody waits for this. What was put off is done when they ask less.
-- Once it lags by more than `MAX_LAG_SECONDS` it works an eighth of the time whatever callers do, so that what is told
-  by its work (alarms, who reads a secret) is never much older while an eighth suffices.
+- Once it lags by more than `MAX_LAG_SECONDS` it works an eighth of the time whatever callers do, twice as much with
+  each `DOUBLING_SECONDS` that it lags more, and half of the time at most: what is told by its work (alarms, who reads a
+  secret) is not much older, however many calls there are. Who makes that many calls pays for their records then.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ BUSY: Final = 0.5
 
 MAX_LAG_SECONDS: Final = 60.0
 """A fifth of the five minutes that alarms about bursts look back: later than these the index must not tell them."""
+
+DOUBLING_SECONDS: Final = 30.0
+
+LEAST_FACTOR: Final = 1
 
 MAX_BUSY_PAUSE_SECONDS: Final = 2.0
 """Longest pause because callers are busy: whether they still are is looked at after it."""
@@ -51,6 +56,9 @@ class Pace:
         usual = USUAL_FACTOR * worked
         (taken_before, before), self._last = self._last, (self._taken(), self._elapsed())
         is_busy = self._last[0] - taken_before >= BUSY * (self._last[1] - before)
-        if lag > MAX_LAG_SECONDS or not is_busy:
+        if lag > MAX_LAG_SECONDS:
+            doublings = (lag - MAX_LAG_SECONDS) / DOUBLING_SECONDS
+            return max((1 + USUAL_FACTOR) / 2 ** min(doublings, USUAL_FACTOR) - 1, LEAST_FACTOR) * worked
+        if not is_busy:
             return usual
         return max(usual, min(BUSY_FACTOR * worked, MAX_BUSY_PAUSE_SECONDS))

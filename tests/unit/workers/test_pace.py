@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from strongroom.domain.alarms import Thresholds
-from strongroom.workers.pace import BUSY, BUSY_FACTOR, MAX_BUSY_PAUSE_SECONDS, MAX_LAG_SECONDS, USUAL_FACTOR, Pace
+from strongroom.workers.pace import (
+    BUSY,
+    BUSY_FACTOR,
+    DOUBLING_SECONDS,
+    MAX_BUSY_PAUSE_SECONDS,
+    MAX_LAG_SECONDS,
+    USUAL_FACTOR,
+    Pace,
+)
 
 WORKED = 0.01
 
@@ -42,15 +50,34 @@ def test_only_what_callers_took_since_the_last_pause_counts(process):
     assert process.pace.pause_after(WORKED, lag=1.0) == pytest.approx(BUSY_FACTOR * WORKED)
 
 
-@pytest.mark.parametrize(("late", "factor"), [(0.0, BUSY_FACTOR), (1.0, USUAL_FACTOR)])
-def test_who_is_too_late_does_not_give_way(process, late, factor):
-    process.go_on(1.0)
-    assert process.pace.pause_after(WORKED, lag=MAX_LAG_SECONDS + late) == pytest.approx(factor * WORKED)
+@pytest.mark.parametrize(
+    ("late", "factor"),
+    [(0.0, BUSY_FACTOR), (0.001, USUAL_FACTOR), (30.0, 3), (60.0, 1), (90.0, 1), (90.0 * 86_400, 1)],
+)
+@pytest.mark.parametrize("share", [1.0, 2.0])
+def test_who_is_too_late_does_not_give_way_and_works_the_more_the_later(process, late, factor, share):
+    process.go_on(share)
+    assert process.pace.pause_after(WORKED, lag=MAX_LAG_SECONDS + late) == pytest.approx(factor * WORKED, rel=1e-3)
 
 
 def test_the_index_is_never_put_off_for_as_long_as_alarms_about_bursts_look_back():
+    """Half a processor copies more than a node can answer; it is reached in half the time that these look back."""
     wanted = Thresholds()
-    assert min(wanted.mass_within, wanted.denied_within).total_seconds() / 4 > MAX_LAG_SECONDS + MAX_BUSY_PAUSE_SECONDS
+    looked_back = min(wanted.mass_within, wanted.denied_within).total_seconds()
+    assert looked_back / 4 > MAX_LAG_SECONDS + MAX_BUSY_PAUSE_SECONDS
+    assert looked_back / 2 > MAX_LAG_SECONDS + 2 * DOUBLING_SECONDS + MAX_BUSY_PAUSE_SECONDS
+
+
+def test_a_node_that_gets_more_calls_than_an_eighth_of_a_processor_copies_stays_in_time():
+    """A model of ten minutes: calls come at a rate of which copying each second's takes 0.4 seconds of work."""
+    lag = elapsed = 0.0
+    latest = []
+    while elapsed < 600:
+        pause = Pace(lambda: 0.0, lambda: 0.0).pause_after(WORKED, lag)
+        elapsed += WORKED + pause
+        lag = max(lag + WORKED + pause - WORKED / 0.4, 0.0)
+        latest.append(lag)
+    assert max(latest) < MAX_LAG_SECONDS + 2 * DOUBLING_SECONDS
 
 
 def test_giving_way_does_not_pause_long_nor_shorter_than_usual(process):
