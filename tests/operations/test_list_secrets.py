@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from strongroom.operations import list_secrets
+from strongroom.operations import list_secrets, ways
 from support.clock import NOW
 from support.deployment import token
 from support.refusals import refusal
@@ -138,7 +138,7 @@ def test_the_last_full_page_has_no_successor(seven_secrets):
 
 def test_a_call_examines_a_bounded_number_of_secrets_and_its_page_may_be_empty(seven_secrets, monkeypatch):
     monkeypatch.setattr(list_secrets, "MAX_EXAMINED", 2)
-    monkeypatch.setattr(list_secrets, "_CHUNK", 1)
+    monkeypatch.setattr(ways, "CHUNK", 1)
     all_but_b = [{"Key": "name", "Values": ["!" + name]} for name in ("/", "A", "Z", "_", "a")]
     found = pages(seven_secrets, SortBy="name", Filters=all_but_b)
     assert found[:3] == [[], [], []]

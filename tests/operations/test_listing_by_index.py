@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from strongroom.domain.filtering import Filter, FilterKey, compile_filters
 from strongroom.domain.listing import SortBy, position_of
 from strongroom.domain.secret import Secret, Tag
-from strongroom.operations import list_secrets
+from strongroom.operations import list_secrets, ways
+from strongroom.storage import sql_listings
 from strongroom.storage.sql import Query
 from support.clock import NOW
 from support.deployment import Deployment
@@ -21,7 +22,11 @@ from support.factories import make_secret
 
 AWAY = "us-east-1"
 PARTS = ["a", "b", "aB", "Ab", "1", "a1", "é", "ß", "AB", "app", "x" * 70, "x" * 70 + "y"]
-SMALL = {"FEW_CANDIDATES": 2, "MAX_CANDIDATES": 9, "_WALK_FIRST": 5, "MAX_EXAMINED": 12, "_CHUNK": 4}
+SMALL = {
+    list_secrets: {"MAX_EXAMINED": 12},
+    ways: {"FEW_CANDIDATES": 2, "MAX_CANDIDATES": 9, "MAX_TERMS": 3, "SHORT_STRETCH": 5, "CHUNK": 4},
+    sql_listings: {"MAX_PASSED": 7},
+}
 """Limits so low that some dozens of secrets reach every one of them."""
 
 
@@ -54,8 +59,9 @@ def crowded(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> tuple[De
     secrets = random_secrets(Random(7))
     elsewhere = [make_secret(name=secret.name, region=AWAY, tags=secret.tags) for secret in secrets]
     deployment.node.storage.write(lambda tx: [tx.insert_secret(secret) for secret in (*elsewhere, *secrets)])
-    for name, value in SMALL.items():
-        monkeypatch.setattr(list_secrets, name, value)
+    for module, limits in SMALL.items():
+        for name, value in limits.items():
+            monkeypatch.setattr(module, name, value)
     return deployment, secrets
 
 
@@ -75,7 +81,7 @@ def test_pages_hold_what_the_predicate_lets_pass_in_order(crowded, filters, orde
     deployment, secrets = crowded
     passes = compile_filters(filters)
     expected = [secret for secret in secrets if passes(secret) and (scheduled or secret.purge_at is None)]
-    expected.sort(key=lambda secret: (position_of(secret, order).value, secret.arn), reverse=descending)
+    expected.sort(key=lambda secret: (position_of(secret, order).value, secret.name), reverse=descending)
     members: dict[str, Any] = {
         "Filters": [{"Key": each.key.value, "Values": list(each.values)} for each in filters],
         "SortBy": order.value,

@@ -12,7 +12,7 @@ import pytest
 from strongroom.app import AUDIT_KEY_LABEL, load_keyring
 from strongroom.audit.verify import verify
 from strongroom.clock import SystemClock
-from strongroom.domain.listing import SortBy
+from strongroom.domain.listing import Listing, SortBy
 from strongroom.entropy import SystemEntropy
 from strongroom.operations import OPERATIONS
 from strongroom.storage.base import Transaction
@@ -135,7 +135,7 @@ def content(here: Deployment) -> object:
     def read(tx: Transaction) -> object:
         places = ((ACCOUNT_ID, REGION), (ACCOUNT_ID, AWAY), (OTHER_ACCOUNT, REGION))
         found = [
-            secret for place in places for secret in tx.list_secrets(*place, SortBy.NAME, None, 100, descending=False)
+            secret for place in places for secret in tx.listings.page(Listing(*place, SortBy.NAME), None, 100).secrets
         ]
         parts = [(tx.list_versions(each), tx.stages(each), tx.policies(each), tx.list_replicas(each)) for each in found]
         return found, parts, tx.list_jobs()

@@ -10,7 +10,7 @@ import pytest
 
 from strongroom.domain.access import Access
 from strongroom.domain.kms_key import KeyState
-from strongroom.domain.listing import SortBy, position_of
+from strongroom.domain.listing import Listing, SortBy, position_of
 from strongroom.domain.secret import Tag
 from strongroom.storage.base import StorageError, Tombstone, TrailHead, Transaction, WrappedKey
 from support.clock import NOW
@@ -80,11 +80,12 @@ class RandomCalls:
             tx.find_secret_by_arn(ACCOUNT_ID, secret.region, secret.arn),
         )
 
-    def call_list_secrets(self):
+    def call_listing(self):
         order, after = self.random.choice(list(SortBy)), self.random.choice([None, self._secret()])
         descending, limit = self.random.random() < 0.5, self.random.randrange(1, 6)
         place = None if after is None else position_of(after, order)
-        return lambda tx: tx.list_secrets(ACCOUNT_ID, REGION, order, place, limit, descending=descending)
+        listing = Listing(ACCOUNT_ID, REGION, order, descending=descending)
+        return lambda tx: tx.listings.page(listing, place, limit)
 
     def call_insert_version(self):
         secret, version = self._secret(), self._version()
@@ -184,7 +185,7 @@ def whole_content(tx):
     secrets = [
         secret
         for region in REGIONS
-        for secret in tx.list_secrets(ACCOUNT_ID, region, SortBy.NAME, None, 100, descending=False)
+        for secret in tx.listings.page(Listing(ACCOUNT_ID, region, SortBy.NAME), None, 100).secrets
     ]
     versions = [tx.find_version(secret, make_version(number).version_id) for secret in secrets for number in range(4)]
     return (

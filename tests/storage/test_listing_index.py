@@ -9,21 +9,22 @@ from typing import Any
 
 import pytest
 
-from strongroom.domain.listing import SortBy, position_of
+from strongroom.domain.listing import Listing, SortBy, position_of
 from strongroom.domain.narrowing import Narrowing, terms_of
 from strongroom.domain.secret import Tag
-from strongroom.storage import listing
+from strongroom.storage import sql_listings, term_index
+from strongroom.storage.listings import Stretch
 from strongroom.storage.sql import load
 from strongroom.storage.sqlite import SqliteStorage
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION, make_secret
 from support.storages import RecordingJournal, insert_secret, run_sql, sqlite_path
 
-BLUE = Narrowing(terms=("kteam",))
+BY_CREATION = Listing(ACCOUNT_ID, REGION, SortBy.CREATED_DATE)
 
 
 def find_names(storage, narrowing, limit=10):
-    names = storage.read(lambda tx: tx.find_names(ACCOUNT_ID, REGION, narrowing, limit))
+    names = storage.read(lambda tx: tx.listings.find_names(BY_CREATION, narrowing, limit))
     return None if names is None else sorted(names)
 
 
@@ -67,13 +68,14 @@ def test_listings_among_names_and_of_live_secrets_are_parts_of_the_whole(storage
         for number in range(20)
     ]
     storage.write(lambda tx: [tx.insert_secret(secret) for secret in secrets])
-    secrets.sort(key=lambda secret: (position_of(secret, order).value, secret.arn), reverse=descending)
+    secrets.sort(key=lambda secret: (position_of(secret, order).value, secret.name), reverse=descending)
     some = [f"{'ab'[number % 2]}{number}" for number in range(0, 20, 3)]
 
-    def listed(after, **narrowed: Any):
-        return storage.read(
-            lambda tx: tx.list_secrets(ACCOUNT_ID, REGION, order, after, 6, descending=descending, **narrowed)
-        )
+    def listed(after, among=None, *, include_scheduled=True, **narrowed: Any):
+        listing = Listing(ACCOUNT_ID, REGION, order, descending=descending, include_scheduled=include_scheduled)
+        if among is not None:
+            return storage.read(lambda tx: tx.listings.among(listing, among, after, 6)).secrets
+        return storage.read(lambda tx: tx.listings.page(listing, after, 6, **narrowed)).secrets
 
     for start in (0, 4, 13):
         after = position_of(secrets[start - 1], order) if start else None
@@ -84,8 +86,87 @@ def test_listings_among_names_and_of_live_secrets_are_parts_of_the_whole(storage
         assert listed(after, among=some) == [secret for secret in rest if secret.name in some][:6]
         assert listed(after, among=some, include_scheduled=False) == [one for one in live if one.name in some][:6]
         assert listed(after, among=[]) == []
-        bounded = [secret for secret in rest if order is not SortBy.NAME or secret.name.startswith("b")]
+        bounded = [secret for secret in rest if order is SortBy.LAST_ACCESSED_DATE or secret.name.startswith("b")]
         assert listed(after, name_prefix="b") == bounded[:6]
+
+
+@pytest.mark.parametrize("descending", [False, True], ids=["ascending", "descending"])
+def test_the_secrets_of_terms_follow_each_other_in_the_order_of_creation(storage, descending):
+    """Several secrets were created at one instant, and some are under two of the terms."""
+    secrets = [
+        make_secret(
+            name=f"n{number:02d}",
+            created_at=NOW + timedelta(seconds=number * 7 % 5),
+            purge_at=NOW if number % 4 == 0 else None,
+            tags=tuple(Tag(key, "x") for key in ("even", "every") if key == "every" or number % 2 == 0),
+        )
+        for number in range(20)
+    ]
+    elsewhere = make_secret(name="n", region="us-east-1", tags=(Tag("every", "x"),))
+    storage.write(lambda tx: [tx.insert_secret(secret) for secret in (elsewhere, *secrets)])
+    secrets.sort(key=lambda secret: (secret.created_at, secret.name), reverse=descending)
+    listing = replace(BY_CREATION, descending=descending)
+    for terms, expected in (
+        (["keven", "kevery"], secrets),
+        (["keven", "knone"], [secret for secret in secrets if len(secret.tags) == 2]),
+        (["knone"], []),
+    ):
+        for limit in (1, 3, 20, 21):
+            assert all_of(storage, "with_terms", listing, terms, limit=limit) == expected
+
+
+def all_of(storage, verb, *what: Any, limit: int, **narrowed: Any):
+    """Return the secrets of every stretch, from the first to the end of the order."""
+    found, after = [], None
+    while True:
+        stretch = storage.read(lambda tx, after=after: getattr(tx.listings, verb)(*what, after, limit, **narrowed))
+        assert len(stretch.secrets) <= limit
+        found += stretch.secrets
+        if stretch.end is None:
+            return found
+        assert stretch.end != after
+        after = stretch.end
+
+
+@pytest.mark.parametrize("scheduled", [False, True], ids=["live", "all"])
+@pytest.mark.parametrize("descending", [False, True], ids=["ascending", "descending"])
+@pytest.mark.parametrize("order", [SortBy.CREATED_DATE, SortBy.LAST_CHANGED_DATE])
+def test_names_that_begin_otherwise_are_passed_over_and_so_many_at_a_time(
+    storage, monkeypatch, order, descending, scheduled
+):
+    monkeypatch.setattr(sql_listings, "MAX_PASSED", 4)
+    secrets = [
+        make_secret(
+            name=f"{'a' if number in {0, 1, 2, 15, 19} else 'b'}{number:02d}",
+            created_at=NOW + timedelta(seconds=number // 3),
+            last_changed_at=NOW + timedelta(seconds=number // 2),
+            purge_at=NOW if number % 4 == 1 else None,
+        )
+        for number in range(20)
+    ]
+    storage.write(lambda tx: [tx.insert_secret(secret) for secret in secrets])
+    secrets.sort(key=lambda secret: (position_of(secret, order).value, secret.name), reverse=descending)
+    listing = Listing(ACCOUNT_ID, REGION, order, descending=descending, include_scheduled=scheduled)
+    for prefix in ("a", "b", "b1", "c"):
+        expected = [s for s in secrets if s.name.startswith(prefix) and (scheduled or s.purge_at is None)]
+        for limit in (1, 2, 4, 9):
+            assert all_of(storage, "page", listing, limit=limit, name_prefix=prefix) == expected
+    assert storage.read(lambda tx: tx.listings.page(listing, None, 5, name_prefix="c")) != Stretch([], None)
+
+
+def test_the_terms_in_use_are_told_if_they_are_few(storage):
+    for number in range(5):
+        insert_secret(storage, name=f"n{number}", tags=(Tag(f"team{number % 3}", "a"), Tag("other", "b")))
+
+    def terms(limit, *prefixes: str, names=()):
+        return storage.read(lambda tx: tx.listings.find_terms(BY_CREATION, Narrowing(names, prefixes), limit))
+
+    assert terms(3, "kteam") == ["kteam0", "kteam1", "kteam2"]
+    assert terms(2, "kteam") is None
+    assert terms(2, "kteam1", "kother") == ["kteam1", "kother"]
+    assert terms(1, "kteam1", "kother") is None
+    assert terms(9, "kzebra") == []
+    assert terms(9, "kteam", names=("n",)) is None, "a name is no term"
 
 
 def test_a_put_without_a_change_of_what_is_indexed_leaves_the_index_alone(storage, database_url):
@@ -98,7 +179,7 @@ def test_a_put_without_a_change_of_what_is_indexed_leaves_the_index_alone(storag
 
 
 def test_what_was_indexed_by_other_rules_is_deleted_all_the_same(storage, database_url, monkeypatch):
-    monkeypatch.setattr(listing, "terms_of", lambda secret: (*terms_of(secret), "wolder"))
+    monkeypatch.setattr(term_index, "terms_of", lambda secret: (*terms_of(secret), "wolder"))
     first, second = insert_secret(storage, name="app"), insert_secret(storage, name="other")
     monkeypatch.undo()
     storage.write(lambda tx: (tx.delete_secret(first), tx.put_secret(replace(second, description="new"))))
@@ -149,8 +230,19 @@ SEEKS = [
     *((query + direction, index) for query, index in STRETCHES.items() for direction in ("", "_desc")),
     *((f"list_by_access{direction}_ties", "secrets_by_access") for direction in ("", "_desc")),
 ]
+ORDERS = ["creation", "creation_desc", "change", "change_desc"]
 ANYWHERE = {"account_id": ACCOUNT_ID, "region": REGION, "row_limit": 101, "scheduled": 0}
-BOUNDS = ANYWHERE | {"floor": "a", "ceiling": "b", "value": 5, "arn": "arn:", "texts": '["a"]', "name": "a"}
+BOUNDS = ANYWHERE | {
+    "floor": "a",
+    "ceiling": "b",
+    "value": 5,
+    "texts": '["a"]',
+    "name": "a",
+    "term": "ka",
+    "created_at": 5,
+    "passed": 7,
+    "skipped": 6,
+}
 
 
 def sqlite_plan(sqlite, query):
@@ -179,6 +271,31 @@ def test_a_stretch_of_an_order_is_read_from_its_index_and_never_sorted(sqlite, p
     planned = postgresql_plan(postgresql, query)
     assert re.search(rf"Index Scan (Backward )?using {index} ", planned)
     assert "Sort" not in planned
+
+
+PASSED = [
+    *(("names_by_" + order, "secrets_by_" + order.removesuffix("_desc")) for order in ORDERS),
+    *(("place_by_" + order, "secrets_by_" + order.removesuffix("_desc")) for order in ORDERS),
+    *((f"names_of_term_by_creation{direction}", "secret_terms_pkey") for direction in ("", "_desc")),
+]
+
+
+@pytest.mark.parametrize(("query", "index"), PASSED)
+def test_places_are_passed_over_in_an_index_alone(sqlite, postgresql, query, index):
+    planned = sqlite_plan(sqlite, query)
+    covering = "PRIMARY KEY" if index.endswith("pkey") else f"COVERING INDEX {index}"
+    assert re.search(rf"SEARCH secret(s|_terms) USING {covering} \(.*\(\w+,name\)[<>]\(\?,\?\)", planned)
+    assert "TEMP B-TREE" not in planned
+    planned = postgresql_plan(postgresql, query)
+    assert re.search(rf"Index Only Scan (Backward )?using {index} ", planned)
+    assert "Sort" not in planned
+
+
+def test_the_terms_in_use_are_found_by_steps_in_the_index(sqlite, postgresql):
+    assert "SCAN secret_terms" not in sqlite_plan(sqlite, "terms_with_prefix")
+    planned = postgresql_plan(postgresql, "terms_with_prefix")
+    assert re.search(r"Limit [^/]* / +->  Index Only Scan using secret_terms_pkey", planned)
+    assert not re.search("Sort|Aggregate", planned)
 
 
 @pytest.mark.parametrize("query", ["names_with_prefix", "names_with_term"])

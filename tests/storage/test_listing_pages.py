@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from strongroom.domain.listing import SortBy, position_of
+from strongroom.domain.listing import Listing, SortBy, position_of
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION, make_secret
 
@@ -59,12 +59,13 @@ def secrets(storage):
 
 
 def list_page(storage, order, after, limit, *, descending):
-    return storage.read(lambda tx: tx.list_secrets(ACCOUNT_ID, REGION, order, after, limit, descending=descending))
+    listing = Listing(ACCOUNT_ID, REGION, order, descending=descending)
+    return storage.read(lambda tx: tx.listings.page(listing, after, limit)).secrets
 
 
 def place(secret, order):
     position = position_of(secret, order)
-    return position.value, position.arn
+    return position.value, position.name
 
 
 @pytest.mark.parametrize("descending", [False, True], ids=["ascending", "descending"])

@@ -8,11 +8,12 @@ from threading import Barrier
 
 import pytest
 
+from strongroom.domain.listing import Listing, SortBy
 from strongroom.domain.narrowing import Narrowing
 from strongroom.domain.timestamps import to_micros
 from strongroom.domain.trail_event import EventQuery
 from strongroom.errors import OperatorError
-from strongroom.storage import listing, trail_index
+from strongroom.storage import term_index, trail_index
 from strongroom.storage.migrate import VERSION_TABLE, dialect_text, migrations, pending
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION
@@ -96,6 +97,9 @@ def test_a_migration_that_fails_leaves_nothing_behind(database_url):
     assert tables == [("stages",)]
 
 
+LISTING = Listing(ACCOUNT_ID, REGION, SortBy.CREATED_DATE)
+
+
 def make_schema(database_url, version):
     """Make the schema that an older server has left."""
     dialect = "sqlite" if database_url.startswith("sqlite") else "postgresql"
@@ -107,7 +111,7 @@ def make_schema(database_url, version):
 
 
 def test_secrets_from_before_the_index_are_indexed(database_url, monkeypatch):
-    monkeypatch.setattr(listing, "_BACKFILL_CHUNK", 2)
+    monkeypatch.setattr(term_index, "_BACKFILL_CHUNK", 2)
     make_schema(database_url, 2)
     for number in range(5):
         run_sql(
@@ -124,7 +128,7 @@ def test_secrets_from_before_the_index_are_indexed(database_url, monkeypatch):
     with opened(database_url) as storage:
 
         def found(*terms: str):
-            return storage.read(lambda tx: tx.find_names(ACCOUNT_ID, REGION, Narrowing(terms=terms), 10))
+            return storage.read(lambda tx: tx.listings.find_names(LISTING, Narrowing(terms=terms), 10))
 
         assert sorted(found("dlong")) == sorted(found("wold")) == [f"Old{number}" for number in range(5)]
         assert found("kteam") == found("vBlü") == found("wblü") == ["Old3"]
@@ -132,6 +136,36 @@ def test_secrets_from_before_the_index_are_indexed(database_url, monkeypatch):
         storage.write(lambda tx: tx.delete_secret(secret))
         assert found("kteam") == found("vBlü") == found("wblü") == []
     assert run_sql(database_url, "SELECT COUNT(*) FROM secret_terms WHERE name = 'Old3'") == [(0,)]
+
+
+def test_terms_of_secrets_are_put_in_the_order_of_creation(database_url):
+    make_schema(database_url, 10)
+    for number in range(3):
+        run_sql(
+            database_url,
+            "INSERT INTO secrets (account_id, region, name, arn, created_at, last_changed_at, description, terms) "
+            "VALUES (:account_id, :region, :name, :arn, :created_at, 0, '', :terms)",
+            account_id=ACCOUNT_ID,
+            region=REGION,
+            name=f"Old{number}",
+            arn=f"arn:{number}",
+            created_at=9 - number,
+            terms='["kkept", "wblü \\"x\\""]' if number else "[]",
+        )
+        run_sql(
+            database_url,
+            "INSERT INTO secret_terms (account_id, region, term, name) VALUES (:account_id, :region, 'lost', 'Old1')",
+            account_id=str(number),
+            region=REGION,
+        )
+    with opened(database_url) as storage:
+
+        def found(term):
+            return storage.read(lambda tx: tx.listings.with_terms(LISTING, [term], None, 10)).secrets
+
+        assert [secret.name for secret in found("kkept")] == ["Old2", "Old1"]
+        assert found('wblü "x"') == found("kkept")
+    assert run_sql(database_url, "SELECT COUNT(*) FROM secret_terms") == [(4,)]
 
 
 def insert_row_of_event(database_url, event):

@@ -10,13 +10,14 @@ import pytest
 
 from strongroom.domain.access import Access
 from strongroom.domain.kms_key import KeyState
-from strongroom.domain.listing import SortBy
+from strongroom.domain.listing import Listing, SortBy
 from strongroom.domain.replication import Replica, ReplicaStatus
 from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.schedule import RotationRules
 from strongroom.domain.secret import RotationSettings, SealedValue, Tag
 from strongroom.domain.secret_value import ValueKind
 from strongroom.storage.base import StorageError, Tombstone, TrailHead, Transaction, WrappedKey, WriteRequiredError
+from strongroom.storage.listings import Stretch
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION, make_secret
 from support.storages import (
@@ -434,9 +435,9 @@ def test_listing_an_empty_place_gives_nothing(storage):
     insert_secret(storage)
     for order in SortBy:
         listed = storage.read(
-            lambda tx, order=order: tx.list_secrets(ACCOUNT_ID, "us-east-1", order, None, 10, descending=False)
+            lambda tx, order=order: tx.listings.page(Listing(ACCOUNT_ID, "us-east-1", order), None, 10)
         )
-        assert listed == []
+        assert listed == Stretch([], None)
 
 
 def test_a_usable_database_passes_its_check_and_says_what_it_is(storage):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from strongroom.domain.identity import IdentityKind
-from strongroom.domain.listing import ListingPosition, SortBy, position_of
+from strongroom.domain.listing import Listing, SortBy
 from strongroom.domain.secret import Secret
 from strongroom.policy.matching import parse_glob
 from strongroom.storage.base import Transaction
@@ -55,13 +55,13 @@ def mentions_of(tx: Transaction, secret: Secret) -> list[str]:
 
 def secrets_in(tx: Transaction, account_id: str, region: str, prefix: str = "") -> Iterator[Secret]:
     """Yield the secrets of a place in the order of their names, those scheduled for deletion too."""
-    after: ListingPosition | None = None
+    listing, after = Listing(account_id, region, SortBy.NAME), None
     while True:
-        page = tx.list_secrets(account_id, region, SortBy.NAME, after, PAGE, descending=False, name_prefix=prefix)
-        yield from page
-        if len(page) < PAGE:
+        page = tx.listings.page(listing, after, PAGE, name_prefix=prefix)
+        yield from page.secrets
+        if page.end is None:
             return
-        after = position_of(page[-1], SortBy.NAME)
+        after = page.end
 
 
 def naming_parts(document: str, secret: Secret) -> tuple[str, ...]:

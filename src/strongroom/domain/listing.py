@@ -1,7 +1,7 @@
 """The order of ListSecrets and where a page ends.
 
 Rules: created-date ascending unless asked (verified against the real service); names in code-point order;
-a secret that was never read sorts before every date. The ARN breaks ties, so each secret has one place.
+a secret that was never read sorts before every date. The name breaks ties, so each secret has one place.
 """
 
 from __future__ import annotations
@@ -22,10 +22,21 @@ class SortBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ListingPosition:
-    """The place of one secret in an order: its sort value as the database holds it, and its ARN."""
+    """The place of one secret in an order: its sort value as the database holds it, and its name."""
 
     value: str | int
-    arn: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which secrets are listed, and in what order."""
+
+    account_id: str
+    region: str
+    sort_by: SortBy
+    descending: bool = False
+    include_scheduled: bool = True
 
 
 def position_of(secret: Secret, order: SortBy) -> ListingPosition:
@@ -39,7 +50,7 @@ def position_of(secret: Secret, order: SortBy) -> ListingPosition:
             value = to_micros(secret.last_changed_at)
         case SortBy.LAST_ACCESSED_DATE:
             value = NEVER_ACCESSED if secret.last_accessed_on is None else to_days(secret.last_accessed_on)
-    return ListingPosition(value, secret.arn)
+    return ListingPosition(value, secret.name)
 
 
 NEVER_ACCESSED = -1

@@ -2,26 +2,20 @@
 
 A page may be short, or empty, and still have a successor: only the absence of NextToken ends a listing
 (documented). One call looks at a bounded number of secrets, so that a filter that finds little among very
-many cannot hold up other callers (docs/adr/0008):
-
-- Filters that the index narrows to few candidates: those are put in order, and nothing else is looked at.
-- All others: the order is walked until the page is full. A walk that finds little asks the index again,
-  for thousands; with more than that it goes on until enough was seen.
+many cannot hold up other callers (docs/adr/0008, 0031). The ways to a page are in `operations.ways`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from functools import partial
 from hashlib import sha256
 from typing import Annotated, Final
 
 import msgspec
 
 from strongroom.domain import deletion, filtering
-from strongroom.domain.listing import ListingPosition, SortBy, position_of
-from strongroom.domain.narrowing import name_prefix, narrowings
+from strongroom.domain.listing import Listing, ListingPosition, SortBy, position_of
 from strongroom.domain.secret import Secret
 from strongroom.domain.staging import by_version
 from strongroom.errors import (
@@ -37,24 +31,11 @@ from strongroom.operations.shapes import (
     Filter,
     NextToken,
 )
+from strongroom.operations.ways import Ways
 
 DEFAULT_PAGE: Final = 100
 MAX_EXAMINED: Final = 2_000
 """Secrets one call looks at before it answers with what it has."""
-
-FEW_CANDIDATES: Final = 500
-"""Candidates from the index that are put in order at once, before the order is walked."""
-
-MAX_CANDIDATES: Final = 3_000
-"""Candidates that are put in order for each page where a walk does not find enough of them."""
-
-_WALK_FIRST: Final = 500
-"""Secrets that a walk looks at before it asks for more than few candidates."""
-
-MAX_NARROWINGS: Final = 4
-"""Narrowings one call tries, those first that are likely to let the fewest through."""
-
-_CHUNK: Final = 500
 
 
 class SortOrder(StrEnum):
@@ -86,70 +67,50 @@ def validate(request: ListSecretsRequest) -> None:
 
 
 def list_secrets(call: Call, request: ListSecretsRequest) -> ListSecretsResponse:
-    order = SortBy(request.sort_by or SortBy.CREATED_DATE)
+    listing = Listing(
+        call.account_id,
+        call.region,
+        SortBy(request.sort_by or SortBy.CREATED_DATE),
+        descending=request.sort_order == SortOrder.DESCENDING,
+        include_scheduled=bool(request.include_planned_deletion),
+    )
     binding = _binding(call, request)
     after = None
     if request.next_token is not None:
-        value, arn = call.page_tokens.open(request.next_token, tuple[str | int, str], *binding)
-        after = ListingPosition(value, arn)
-    found, end = _collect(call, request, order, after)
+        value, name = call.page_tokens.open(request.next_token, tuple[str | int, str], *binding)
+        after = ListingPosition(value, name)
+    found, end = _collect(call, request, listing, after)
     stages = call.tx.stages_of_many(found)
     return ListSecretsResponse(
         secret_list=[_entry(secret, stages[secret.arn]) for secret in found],
-        next_token=None if end is None else call.page_tokens.seal((end.value, end.arn), *binding),
+        next_token=None if end is None else call.page_tokens.seal((end.value, end.name), *binding),
     )
 
 
 def _collect(
-    call: Call, request: ListSecretsRequest, order: SortBy, after: ListingPosition | None
+    call: Call, request: ListSecretsRequest, listing: Listing, after: ListingPosition | None
 ) -> tuple[list[Secret], ListingPosition | None]:
     """Return a page and the place it ends at, None at the end of the listing."""
     wanted = request.max_results or DEFAULT_PAGE
     filters = [filtering.require_valid(each.key, each.values) for each in request.filters or ()]
     accepts = _predicate(request, filters)
-    read_on = partial(
-        call.tx.list_secrets,
-        call.account_id,
-        call.region,
-        order,
-        descending=request.sort_order == SortOrder.DESCENDING,
-        include_scheduled=bool(request.include_planned_deletion),
-        name_prefix=name_prefix(filters),
-    )
-    tolerated = FEW_CANDIDATES
-    among = _candidates(call, filters, tolerated)
+    ways = Ways(call.tx.listings, listing, filters)
     found: list[Secret] = []
-    examined, limit = 0, min(wanted + 1, _CHUNK)
-    while examined < MAX_EXAMINED:
-        if among is None and tolerated < MAX_CANDIDATES and examined >= _WALK_FIRST:
-            tolerated = MAX_CANDIDATES
-            among = _candidates(call, filters, tolerated)
-        chunk = read_on(after=after, limit=limit, among=among)
-        for secret in chunk:
+    while ways.examined < MAX_EXAMINED:
+        missing = wanted + 1 - len(found)
+        way = ways.best(missing)
+        stretch = way.follow(after, way.enough(missing))
+        for secret in stretch.secrets:
             if accepts(secret):
                 if len(found) == wanted:
                     return found, after
                 found.append(secret)
-            after = position_of(secret, order)
-        if len(chunk) < limit:
+                way.found += 1
+            after = position_of(secret, listing.sort_by)
+        if stretch.end is None:
             return found, None
-        examined += limit
-        limit = _enough(wanted + 1 - len(found), len(found), examined)
+        after = stretch.end
     return found, after
-
-
-def _enough(missing: int, found: int, examined: int) -> int:
-    """Return how many to look at next: what is missing should be among them if matches stay as frequent."""
-    return min(missing * examined // max(found, 1) + missing // 4 + 1, _CHUNK)
-
-
-def _candidates(call: Call, filters: Sequence[filtering.Filter], limit: int) -> list[str] | None:
-    """Return the names of all secrets that can match, where the index knows of few; otherwise None."""
-    for narrowing in narrowings(filters)[:MAX_NARROWINGS]:
-        names = call.tx.find_names(call.account_id, call.region, narrowing, limit)
-        if names is not None:
-            return names
-    return None
 
 
 def _predicate(request: ListSecretsRequest, filters: Sequence[filtering.Filter]) -> Callable[[Secret], bool]:

@@ -23,8 +23,6 @@ from typing import Any, Protocol, TypeVar
 from strongroom.domain.access import Access
 from strongroom.domain.identity import Grants, Group, Identity, IdentityKind, ManagedPolicy, PolicyVersion, User
 from strongroom.domain.kms_key import KmsKey
-from strongroom.domain.listing import ListingPosition, SortBy
-from strongroom.domain.narrowing import Narrowing
 from strongroom.domain.replication import Replica
 from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.secret import Secret, Version
@@ -32,6 +30,7 @@ from strongroom.domain.trail_event import EventPlace, EventQuery, Reader, TrailE
 from strongroom.metrics import Metrics
 from strongroom.promises import Awaited
 from strongroom.recall import Mark, Subject
+from strongroom.storage.listings import Listings
 from strongroom.storage.records import (
     AccessKeyRow,
     Census,
@@ -58,6 +57,7 @@ __all__ = [
     "JobGroup",
     "Journal",
     "KeyUse",
+    "Listings",
     "NotBroughtError",
     "SecretPlace",
     "Storage",
@@ -187,6 +187,8 @@ class Transaction(Protocol):
     @property
     def trail(self) -> TrailIndex: ...
     @property
+    def listings(self) -> Listings: ...
+    @property
     def deletions(self) -> Deletions: ...
     @property
     def alarms(self) -> AlarmBook: ...
@@ -206,30 +208,6 @@ class Transaction(Protocol):
     def put_secret(self, secret: Secret) -> None: ...
     def delete_secret(self, secret: Secret) -> None: ...
     def count_secrets(self, account_id: str, region: str) -> int: ...
-    def list_secrets(
-        self,
-        account_id: str,
-        region: str,
-        order: SortBy,
-        after: ListingPosition | None,
-        limit: int,
-        *,
-        descending: bool,
-        include_scheduled: bool = True,
-        among: Sequence[str] | None = None,
-        name_prefix: str = "",
-    ) -> list[Secret]:
-        """Return the secrets that follow a place in an order, at most `limit`.
-
-        `among` are the only names to look at (some thousands at most). `name_prefix` bounds a listing by name,
-        and is ignored in other orders.
-        """
-        ...
-
-    def find_names(self, account_id: str, region: str, narrowing: Narrowing, limit: int) -> list[str] | None:
-        """Return the names that a narrowing lets through, each once; None when the index has more than `limit`."""
-        ...
-
     def find_version(self, secret: Secret, version_id: str) -> Version | None: ...
     def list_versions(self, secret: Secret) -> list[Version]: ...
     def count_versions(self, secret: Secret) -> int: ...

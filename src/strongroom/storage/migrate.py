@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Final
 
 from strongroom.errors import OperatorError
-from strongroom.storage.listing import Run, index_every_secret
+from strongroom.storage.term_index import Run, index_every_secret
 from strongroom.storage.trail_index import carry_over_events
 
 VERSION_TABLE: Final = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)"
@@ -24,6 +24,9 @@ _LISTING: Final = 3
 
 _TRAIL_BLOCKS: Final = 8
 """The migration from which on events of the trails are kept in blocks."""
+
+_TERMS_BY_DATE: Final = 11
+"""The migration from which on the index of terms is in the order of creation."""
 
 _FILE: Final = re.compile(r"(\d{4})_[a-z_]+\.sql")
 
@@ -78,6 +81,8 @@ def complete(done: Sequence[Migration], run: Run) -> None:
     and blocks. The schema is the newest by now.
     """
     versions = {migration.version for migration in done}
+    if _TERMS_BY_DATE in versions:
+        run("index_again", {})
     if _LISTING in versions:
         index_every_secret(run)
     if _TRAIL_BLOCKS in versions:

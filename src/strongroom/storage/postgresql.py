@@ -38,7 +38,6 @@ from strongroom.storage.base import (
     Transaction,
     WriteRequiredError,
 )
-from strongroom.storage.listing import Run
 from strongroom.storage.migrate import VERSION_TABLE, complete, dialect_text, pending
 from strongroom.storage.postgresql_bringer import PostgresqlBringer
 from strongroom.storage.postgresql_brought import MARK, serve
@@ -49,6 +48,7 @@ from strongroom.storage.postgresql_writer import PostgresqlWriter, WritingMeans
 from strongroom.storage.reach import Reach
 from strongroom.storage.rows import Params, Row
 from strongroom.storage.sql import load
+from strongroom.storage.term_index import Run
 from strongroom.storage.transaction import SqlTransaction
 
 T = TypeVar("T")

@@ -8,13 +8,11 @@ from typing import TypeVar
 
 from strongroom.domain.access import Access
 from strongroom.domain.kms_key import KmsKey
-from strongroom.domain.listing import ListingPosition, SortBy
-from strongroom.domain.narrowing import Narrowing
 from strongroom.domain.replication import Replica
 from strongroom.domain.resource_policies import StoredPolicy
 from strongroom.domain.secret import Secret, Version
 from strongroom.domain.timestamps import from_micros, to_days, to_micros
-from strongroom.storage import listing
+from strongroom.storage import term_index
 from strongroom.storage.alarm_book import SqlAlarmBook, SqlDeletions
 from strongroom.storage.base import (
     AccessKeyRow,
@@ -29,6 +27,7 @@ from strongroom.storage.base import (
 from strongroom.storage.brought import Brought, Keys
 from strongroom.storage.identities import SqlIdentities
 from strongroom.storage.jobs import SqlJobs
+from strongroom.storage.listings import Listings
 from strongroom.storage.rows import (
     CENSUS,
     SECRET_COLUMNS,
@@ -51,6 +50,7 @@ from strongroom.storage.rows import (
     wrapped_key_of,
 )
 from strongroom.storage.sql import Queries, Query
+from strongroom.storage.sql_listings import SqlListings
 from strongroom.storage.trail_index import SqlTrailIndex
 from strongroom.storage.watching import AlarmBook, Deletions
 
@@ -81,6 +81,10 @@ class SqlTransaction(SqlJobs):
         return SqlTrailIndex(self._run, self._change)
 
     @property
+    def listings(self) -> Listings:
+        return SqlListings(self._run)
+
+    @property
     def deletions(self) -> Deletions:
         return SqlDeletions(self._run, self._change)
 
@@ -102,45 +106,17 @@ class SqlTransaction(SqlJobs):
         return self._secret("find_secret_by_arn", {"account_id": account_id, "region": region, "arn": arn}, version_id)
 
     def insert_secret(self, secret: Secret) -> None:
-        listing.insert_secret(self._change, secret)
+        term_index.insert_secret(self._change, secret)
 
     def put_secret(self, secret: Secret) -> None:
-        listing.put_secret(self._change, secret, before=self._seen.get(secret.arn))
+        term_index.put_secret(self._change, secret, before=self._seen.get(secret.arn))
         self._seen[secret.arn] = secret
 
     def delete_secret(self, secret: Secret) -> None:
-        listing.delete_secret(self._change, secret)
+        term_index.delete_secret(self._change, secret)
 
     def count_secrets(self, account_id: str, region: str) -> int:
         return int(self._run("count_secrets", {"account_id": account_id, "region": region})[0][0])
-
-    def list_secrets(
-        self,
-        account_id: str,
-        region: str,
-        order: SortBy,
-        after: ListingPosition | None,
-        limit: int,
-        *,
-        descending: bool,
-        include_scheduled: bool = True,
-        among: Sequence[str] | None = None,
-        name_prefix: str = "",
-    ) -> list[Secret]:
-        return listing.list_secrets(
-            self._run,
-            (account_id, region),
-            order,
-            after,
-            limit,
-            descending=descending,
-            include_scheduled=include_scheduled,
-            among=among,
-            name_prefix=name_prefix,
-        )
-
-    def find_names(self, account_id: str, region: str, narrowing: Narrowing, limit: int) -> list[str] | None:
-        return listing.find_names(self._run, (account_id, region), narrowing, limit)
 
     # --- versions and their labels
 
@@ -191,7 +167,7 @@ class SqlTransaction(SqlJobs):
 
     def stages_of_many(self, secrets: Sequence[Secret]) -> dict[str, dict[str, str]]:
         stages: dict[str, dict[str, str]] = {secret.arn: {} for secret in secrets}
-        for arn, label, version_id in self._run("stages_of_many", {"texts": listing.texts(stages)}):
+        for arn, label, version_id in self._run("stages_of_many", {"texts": term_index.texts(stages)}):
             stages[arn][label] = version_id
         return stages
 

@@ -56,6 +56,12 @@ CAST(:scheduled AS BIGINT)
 -- fragment given --
 (SELECT jsonb_array_elements_text(CAST(CAST(:texts AS TEXT) AS JSONB)) AS text) AS given
 
+-- fragment each_term --
+each
+
+-- fragment secrets_and_terms --
+secrets CROSS JOIN jsonb_array_elements_text(CAST(terms AS JSONB)) AS each
+
 -- fragment mark --
 -- The start of the server keeps apart two histories, of a server and of the standby that took over from it
 CAST(pg_current_snapshot() AS TEXT) || ' ' || CAST(pg_postmaster_start_time() AS TEXT)
