@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg
 
+from strongroom.promises import Told
 from strongroom.storage.base import Foreseen, StorageError, Transaction
 from strongroom.storage.postgresql_channel import Channel, connected, handed_over
 from strongroom.storage.postgresql_session import COMMIT, Lender, Session
@@ -76,7 +77,7 @@ class PostgresqlWriter:
         Raises:
             StorageError: it is closed.
         """
-        call = ForeseenCall(work, foreseen, Future())
+        call = ForeseenCall(work, foreseen, Told())
         with self._closing:
             if self._closed:
                 raise StorageError("the storage is closed")

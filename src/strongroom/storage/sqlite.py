@@ -29,6 +29,7 @@ import apsw
 
 from strongroom.errors import OperatorError
 from strongroom.metrics import Metrics
+from strongroom.promises import Told
 from strongroom.recall import Mark, Subject
 from strongroom.storage.base import (
     Foreseen,
@@ -169,7 +170,7 @@ class SqliteStorage:
         return work(SqlTransaction(self._reader().execute, self._queries, writable=False))
 
     def write(self, work: Callable[[Transaction], T]) -> T:
-        future: Future[T] = Future()
+        future: Future[T] = Told()
         self._writer.submit([WaitingCall(work, future, None)])
         return future.result()
 
@@ -180,7 +181,7 @@ class SqliteStorage:
         *,
         changes_one_secret: bool = False,
     ) -> Future[T]:
-        future: Future[T] = Future()
+        future: Future[T] = Told()
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
