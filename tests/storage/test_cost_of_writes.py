@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-from concurrent.futures import wait
 
 import pytest
 
@@ -18,7 +17,7 @@ from strongroom.wire import awsjson
 from support.deployment import config_for, deployed, token
 from support.factories import ACCOUNT_ID, REGION, make_secret
 from support.on_loop import OnLoop, running_loop
-from support.storages import insert_secret, run_sql
+from support.storages import await_all, insert_secret, run_sql
 
 WAIT_SECONDS = 60
 CALLS = 40
@@ -101,7 +100,7 @@ def grown_by_puts_that_wait_together(deployment, secrets):
         for number, secret in enumerate(secrets, start=2)
     ]
     go_on.set()
-    assert not wait(futures, WAIT_SECONDS).not_done
+    await_all(futures)
     assert [future.exception() for future in futures] == [None] * len(secrets)
     return {name: metrics.value(name) - count for name, count in before.items()}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from concurrent.futures import wait
 from dataclasses import replace
 
 import apsw
@@ -16,7 +15,7 @@ from strongroom.storage import sqlite_batch
 from strongroom.storage.base import StorageError
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION
-from support.storages import insert_secret, make_job, make_version, opened, run_sql
+from support.storages import await_all, insert_secret, make_job, make_version, opened, run_sql
 
 WAIT_SECONDS = 30
 NAMES_OF_A_FEW = "abcdef"
@@ -66,7 +65,7 @@ def together(storage, works):
     assert entered.wait(WAIT_SECONDS)
     futures = [storage.submit(work) for work in works]
     go_on.set()
-    assert not wait(futures, WAIT_SECONDS).not_done
+    await_all(futures)
     return futures
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from concurrent.futures import wait
 
 import apsw
 import pytest
 
 from strongroom.storage import sqlite_writer
 from strongroom.storage.base import StorageError
-from support.storages import insert_numbered
+from support.storages import await_all, insert_numbered
 from support.storages import names_in_database as names
 
 WAIT_SECONDS = 30
@@ -152,7 +151,7 @@ def test_what_a_loop_has_left_when_it_ends_is_done_all_the_same(sqlite, sqlite_u
     if closed:
         loop.close()
     goes_on.set()
-    assert wait(futures, WAIT_SECONDS).not_done == set()
+    await_all(futures)
     assert names(sqlite_url) == {"n000", "n001", "n002"}
     sqlite.close()
     loop.close()

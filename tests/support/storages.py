@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,8 @@ from strongroom.storage.postgresql import PostgresqlStorage
 from strongroom.storage.sqlite import SqliteStorage
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION, make_secret
+
+AWAIT_SECONDS = 30.0
 
 KEY_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/11111111-2222-4333-8444-555555555555"
 MINUTE = timedelta(minutes=1)
@@ -158,6 +161,12 @@ def insert_secret(storage: Storage, *versions: Version, **changes: Any) -> Secre
 
     storage.write(insert)
     return secret
+
+
+def await_all(futures: Iterable[Future[Any]]) -> None:
+    """Return when all of them are told, whatever it is."""
+    for future in futures:
+        future.exception(AWAIT_SECONDS)
 
 
 def insert_numbered(number: int) -> Callable[[Transaction], int]:
