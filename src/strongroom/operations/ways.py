@@ -27,8 +27,8 @@ from strongroom.storage.listings import Stretch
 FEW_CANDIDATES: Final = 500
 """Candidates from the index that are put in order at once, before an order is walked."""
 
-MAX_CANDIDATES: Final = 10_000
-"""Candidates that are put in order for each page where no way finds enough of them: some 20 ms."""
+MAX_CANDIDATES: Final = 5_000
+"""Candidates that are put in order for each page where no way finds enough of them: some 10 ms."""
 
 CANDIDATES_PER_LOOK: Final = 4
 """Candidates that are put in order in the time of looking at one secret."""
