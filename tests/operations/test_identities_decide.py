@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 
@@ -29,6 +28,7 @@ from support.people import (
     with_role,
     with_user,
 )
+from support.records import replace
 
 GET = "secretsmanager:GetSecretValue"
 

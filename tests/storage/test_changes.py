@@ -6,7 +6,6 @@ import re
 import struct
 import sys
 from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
 from importlib.resources import files
 
@@ -21,6 +20,7 @@ from strongroom.storage.reach import OF_A_SECRET, OF_NO_ANSWER
 from strongroom.storage.sql import load
 from strongroom.storage.sqlite_changes import MAX_SECRETS, SLOTS, ChangeRing
 from support.clock import NOW
+from support.records import replace
 from support.storages import insert_secret, open_database, sqlite_path
 
 REACHES_ANYTHING = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -15,6 +14,7 @@ from strongroom.domain.secret import Tag
 from strongroom.storage.base import StorageError, Tombstone, TrailHead, Transaction, WrappedKey
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION, make_secret
+from support.records import replace
 from support.storages import claim_one, make_access_key, make_job, make_kms_key, make_version, opened
 
 CALLS = 250

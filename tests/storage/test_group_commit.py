@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import apsw
 import pytest
@@ -17,6 +16,7 @@ from strongroom.storage.sql import Query, load
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.storage.sqlite_watched import Watched
 from strongroom.storage.sqlite_writer import MAX_BATCH
+from support.records import replace
 from support.storages import (
     JournalRefused,
     RecordingJournal,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -21,6 +20,7 @@ from strongroom.domain.secret import Tag
 from strongroom.storage.base import KeyUse, StorageError
 from support.clock import NOW
 from support.factories import ACCOUNT_ID
+from support.records import replace
 from support.storages import make_access_key
 
 OTHER_ACCOUNT = "210987654321"

@@ -6,7 +6,6 @@ import contextlib
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +16,7 @@ from strongroom.operations.call import PURGE_JOB
 from strongroom.workers import purge
 from strongroom.workers.runner import LEASE, OvertakenError, Runner
 from support.deployment import Deployment, config_for, deployed, token
+from support.records import replace
 from support.storages import claim_one
 
 WINDOW = timedelta(days=7)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +17,7 @@ from strongroom.storage.sql import load
 from strongroom.storage.sqlite import SqliteStorage
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION, make_secret
+from support.records import replace
 from support.storages import RecordingJournal, insert_secret, run_sql, sqlite_path
 
 BY_CREATION = Listing(ACCOUNT_ID, REGION, SortBy.CREATED_DATE)

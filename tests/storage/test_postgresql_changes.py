@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +13,7 @@ from strongroom.storage.sql import load
 from strongroom.storage.transaction import SqlTransaction
 from support.clock import NOW
 from support.factories import make_secret
+from support.records import replace
 from support.storages import make_version, run_sql, sealed_value
 
 QUERIES = load("postgresql")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import psycopg
 import pytest
@@ -15,6 +14,7 @@ from strongroom.storage.base import StorageError
 from strongroom.storage.postgresql import MAX_ATTEMPTS, PostgresqlStorage, _without_password
 from strongroom.storage.sql import Query
 from support.factories import ACCOUNT_ID, REGION, make_secret
+from support.records import replace
 from support.storages import insert_secret, opened, run_sql
 
 WAIT_SECONDS = 30

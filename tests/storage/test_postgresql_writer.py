@@ -7,7 +7,6 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import psycopg
 import pytest
@@ -18,6 +17,7 @@ from strongroom.storage.sql import load
 from strongroom.storage.transaction import SqlTransaction
 from support.factories import ACCOUNT_ID, REGION, make_secret
 from support.on_loop import OnLoop, running_loop
+from support.records import replace
 from support.storages import (
     JournalRefused,
     await_all,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from dataclasses import replace
 
 import apsw
 import pytest
@@ -15,6 +14,7 @@ from strongroom.storage import sqlite_batch
 from strongroom.storage.base import StorageError
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION
+from support.records import replace
 from support.storages import await_all, insert_secret, make_job, make_version, opened, run_sql
 
 WAIT_SECONDS = 30

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -20,6 +19,7 @@ from strongroom.storage.base import StorageError, Tombstone, TrailHead, Transact
 from strongroom.storage.listings import Stretch
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION, make_secret
+from support.records import replace
 from support.storages import (
     KEY_ARN,
     MINUTE,

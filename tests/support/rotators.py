@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from support.deployment import Deployment
 from support.factories import ACCOUNT_ID, REGION
+from support.records import replace
 
 FUNCTION: Final = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:rotate"
 

@@ -15,7 +15,6 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -50,7 +49,7 @@ def recovery_window(days: int | None, *, force: bool) -> timedelta:
 
 def schedule(secret: Secret, window: timedelta, now: datetime) -> Secret:
     """Return the secret scheduled for deletion at the end of `window`."""
-    return replace(secret, deleted_at=now, purge_at=now + window)
+    return secret._replace(deleted_at=now, purge_at=now + window)
 
 
 def is_scheduled(secret: Secret) -> bool:
@@ -83,7 +82,7 @@ def restore(secret: Secret, now: datetime) -> Secret:
     """
     if is_purgeable(secret, now):
         raise InvalidRequestException("You can't perform this operation on the secret because it was deleted.")
-    return replace(secret, deleted_at=None, purge_at=None)
+    return secret._replace(deleted_at=None, purge_at=None)
 
 
 def is_purgeable(secret: Secret, now: datetime) -> bool:

@@ -168,7 +168,7 @@ def release(secret: Secret, planned: PlannedDeletion | None, now: datetime) -> t
     """
     if planned is None or planned.held_by is None or secret.purge_at is None:
         raise InvalidRequestException("You can't release the deletion of this secret because it is not held.")
-    changed = touched(replace(secret, purge_at=min(secret.purge_at, max(planned.due_at, now))), now)
+    changed = touched(secret._replace(purge_at=min(secret.purge_at, max(planned.due_at, now))), now)
     return changed, replace(planned, held_by=None, held_at=now)
 
 
@@ -180,7 +180,7 @@ def _postponed(
     until = min(wanted, planned.due_at + rules.hold_most)
     if until <= secret.purge_at:
         return None
-    return touched(replace(secret, purge_at=until), now), replace(planned, held_by=by, held_at=now)
+    return touched(secret._replace(purge_at=until), now), replace(planned, held_by=by, held_at=now)
 
 
 def _tag(secret: Secret, key: str) -> str | None:

@@ -32,7 +32,7 @@ def cancel_rotate_secret(call: Call, _: CancelRotateSecretRequest) -> CancelRota
     secret, settings = call.secret, call.secret.rotation
     rotation.require_configured(enabled=None if settings is None else settings.enabled)
     if settings is not None:
-        call.save(replace(secret, rotation=replace(settings, enabled=False, next_rotation_at=None)))
+        call.save(secret._replace(rotation=replace(settings, enabled=False, next_rotation_at=None)))
     half_made = rotation.unresolved_version(call.tx.stages(secret))
     return CancelRotateSecretResponse(arn=secret.arn, name=secret.name, version_id=half_made)
 

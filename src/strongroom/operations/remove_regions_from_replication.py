@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import msgspec
@@ -44,7 +43,7 @@ def remove_regions_from_replication(
         if copy is not None and copy.primary_region == secret.region:
             call.remove(copy)
     if len(leaving) == len(replicas):
-        secret = replace(secret, primary_region=None)
+        secret = secret._replace(primary_region=None)
     secret = call.save(secret)
     return RemoveRegionsFromReplicationResponse(
         arn=secret.arn, replication_status=replication_status(call.tx, secret, call.tx.list_replicas(secret))

@@ -6,7 +6,6 @@ The call stores what is wanted and succeeds; copying happens afterwards, and its
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated
 
 import msgspec
@@ -55,7 +54,7 @@ def require_regions(call: Call, wanted: Sequence[ReplicaRegion], *, own: str) ->
 
 def add_replicas(call: Call, secret: Secret, wanted: Sequence[ReplicaRegion], *, overwrite: bool) -> Secret:
     """Store the entries of new replicas, of regions that were checked, and plan the copying; return the new primary."""
-    primary = replace(secret, primary_region=secret.region)
+    primary = secret._replace(primary_region=secret.region)
     present = {replica.arn: replica for replica in call.tx.list_replicas(secret)}
     for entry in wanted:
         arn = replication.replica_arn(secret, entry.region or "")

@@ -66,7 +66,7 @@ def rotate_secret(call: Call, request: RotateSecretRequest) -> RotateSecretRespo
             call.put_stages(
                 secret, stages, staging.attach(stages, token, [PENDING], most=call.quotas.labels_per_secret)
             )
-    call.save(replace(secret, rotation=settings))
+    call.save(secret._replace(rotation=settings))
     return RotateSecretResponse(arn=secret.arn, name=secret.name, version_id=token)
 
 

@@ -6,8 +6,6 @@ can reach it any more.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 
 from strongroom.domain import replication
@@ -41,11 +39,11 @@ def stop_replication_to_replica(call: Call, _: StopReplicationToReplicaRequest) 
         call.tx.delete_replica(primary.arn, replica.arn)
         left = replication.in_other_regions(primary, call.tx.list_replicas(primary))
         if replica.cross_account_primary is None and not left:
-            primary = replace(primary, primary_region=None)
+            primary = primary._replace(primary_region=None)
         call.tx.put_secret(primary)
     if replica.cross_account_primary is not None:
         call.tx.delete_policy(replica, replication.MANAGED_POLICY)
-    call.save(replace(replica, primary_region=None, cross_account_primary=None))
+    call.save(replica._replace(primary_region=None, cross_account_primary=None))
     return StopReplicationToReplicaResponse(arn=replica.arn)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 from strongroom.domain import tags
@@ -27,7 +26,7 @@ def validate(request: UntagResourceRequest) -> None:
 
 
 def untag_resource(call: Call, request: UntagResourceRequest) -> None:
-    call.save(replace(call.secret, tags=tags.remove(call.secret.tags, request.tag_keys)))
+    call.save(call.secret._replace(tags=tags.remove(call.secret.tags, request.tag_keys)))
 
 
 OPERATION = Operation(

@@ -26,6 +26,8 @@ VERSION_COLUMNS: Final = 10
 KMS_KEY_COLUMNS: Final = 8
 ACCESS_KEY_COLUMNS: Final = 8
 
+_decode_tags: Final = msgspec.json.Decoder(tuple[Tag, ...]).decode
+
 CENSUS: Final = ("secrets_by_state", "jobs_by_state", "key_dates")
 """The queries whose rows `census_of` takes."""
 
@@ -64,7 +66,7 @@ def _tags_text(tags: tuple[Tag, ...] | None) -> str | None:
 
 
 def _tags(text: str | None) -> tuple[Tag, ...] | None:
-    return None if text is None else tuple(Tag(key, value) for key, value in json.loads(text))
+    return None if text is None else _decode_tags(text)
 
 
 def _rotation_text(rotation: RotationSettings | None) -> str | None:

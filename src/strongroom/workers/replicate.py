@@ -74,8 +74,7 @@ def _copy(tx: Transaction, vault: Vault, primary: Secret, entry: Replica, now: d
     if other is not None and present is None:
         _require_overwritable(tx, other, entry, now)
     key = vault.encryption_key(tx, entry.kms_key_id, account_id=entry.account_id, region=entry.region, now=now)
-    replica = replace(
-        primary,
+    replica = primary._replace(
         account_id=entry.account_id,
         region=entry.region,
         arn=entry.arn,
@@ -153,7 +152,7 @@ def _put_versions(
         if old is None:
             tx.insert_version(replica, copy)
         else:
-            tx.put_version(replica, replace(copy, last_accessed_on=old.last_accessed_on))
+            tx.put_version(replica, copy._replace(last_accessed_on=old.last_accessed_on))
     tx.put_stages(replica, tx.stages(replica), tx.stages(primary))
 
 
@@ -164,7 +163,7 @@ def _sealed_copy(
     if version.sealed is not None:
         value = vault.open(tx, primary, version.version_id, version.sealed)
         sealed = vault.seal(tx, key, replica, version.version_id, value)
-    return replace(version, sealed=sealed, kms_key_id=replica.kms_key_id, last_accessed_on=None)
+    return version._replace(sealed=sealed, kms_key_id=replica.kms_key_id, last_accessed_on=None)
 
 
 def _copy_policies(tx: Transaction, primary: Secret, replica: Secret) -> None:
