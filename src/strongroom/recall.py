@@ -7,6 +7,9 @@ secret; whatever else is changed (identities, keys, accounts, or nobody knows wh
 nothing is ever stale, and data keys of purged secrets do not stay. Signatures are verified, values decrypted and
 records written each time.
 
+Answers are of two generations. What was asked for lately is in the younger one; when that is full, it becomes the older
+one, and what was there and was not asked for meanwhile is forgotten.
+
 Only used by the thread of the event loop.
 """
 
@@ -25,16 +28,37 @@ Subject: TypeAlias = bytes
 Changed: TypeAlias = Callable[[Mark, Mark], frozenset[Subject] | None]
 """Tells which secrets were changed between two marks; None if it may be anything."""
 
-CAPACITY: Final = 8_192
-"""Answers recalled. When there are more, all are forgotten: the next reads fill it again."""
+CAPACITY: Final = 6_144
+"""Answers recalled, of both generations."""
 
 MAX_SEALED_BYTES: Final = 4_096
-"""Longest sealed value that is kept to be opened again, so that all of them together stay below 32 MiB."""
+"""Longest sealed value that is kept to be opened again, so that all of them together stay below 24 MiB."""
 
 
 def subject_of(arn: str) -> Subject:
     """Return what stands for a secret."""
     return blake2b(arn.encode(), digest_size=8).digest()
+
+
+class _Generation:
+    """Answers and what they are about, by their questions."""
+
+    __slots__ = ("about", "answers")
+
+    def __init__(self) -> None:
+        self.answers: dict[Hashable, tuple[Any, Subject | None]] = {}
+        self.about: dict[Subject, list[Hashable]] = {}
+
+    def keep(self, question: Hashable, answer: Any, subject: Subject | None) -> None:
+        if subject is not None:
+            about = self.about.setdefault(subject, [])
+            if question not in self.answers or question not in about:
+                about.append(question)
+        self.answers[question] = answer, subject
+
+    def forget(self, subject: Subject) -> None:
+        for question in self.about.pop(subject, ()):
+            self.answers.pop(question, None)
 
 
 class Recall:
@@ -43,8 +67,8 @@ class Recall:
     def __init__(self, changed: Changed = lambda _old, _new: None) -> None:
         self._changed = changed
         self._mark: Mark | None = None
-        self._answers: dict[Hashable, Any] = {}
-        self._about: dict[Subject, list[Hashable]] = {}
+        self._younger = _Generation()
+        self._older = _Generation()
 
     def find(self, question: Hashable, mark: Mark | None) -> Any:
         """Return what was worked out and still holds under this mark, None if nothing does."""
@@ -52,36 +76,40 @@ class Recall:
             return None
         if mark != self._mark:
             self._move_to(mark)
-        return self._answers.get(question)
+        known = self._younger.answers.get(question)
+        if known is None:
+            known = self._older.answers.get(question)
+            if known is None:
+                return None
+            self._keep(question, *known)
+        return known[0]
 
     def keep(self, question: Hashable, answer: Any, mark: Mark | None, subject: Subject | None = None) -> None:
         """Keep what was worked out from a snapshot that began and ended under `mark`.
 
         With a `subject` it depends on that secret besides what is no secret's; without one on no secret at all.
         """
-        if mark is None or mark != self._mark:
-            return
-        if len(self._answers) >= CAPACITY:
-            self._forget_all()
-        if subject is not None:
-            about = self._about.setdefault(subject, [])
-            if question not in self._answers or question not in about:
-                about.append(question)
-        self._answers[question] = answer
+        if mark is not None and mark == self._mark:
+            self._keep(question, answer, subject)
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self._younger, self._older = _Generation(), _Generation()
 
     def __len__(self) -> int:
-        return len(self._answers)
+        return len(self._younger.answers.keys() | self._older.answers.keys())
+
+    def _keep(self, question: Hashable, answer: Any, subject: Subject | None) -> None:
+        if len(self._younger.answers) >= CAPACITY // 2:
+            self._older, self._younger = self._younger, _Generation()
+        self._younger.keep(question, answer, subject)
 
     def _move_to(self, mark: Mark) -> None:
         changed = None if self._mark is None else self._changed(self._mark, mark)
         if changed is None:
-            self._forget_all()
+            self.forget()
         else:
             for subject in changed:
-                for question in self._about.pop(subject, ()):
-                    self._answers.pop(question, None)
+                self._younger.forget(subject)
+                self._older.forget(subject)
         self._mark = mark
-
-    def _forget_all(self) -> None:
-        self._answers.clear()
-        self._about.clear()

@@ -42,7 +42,7 @@ def test_a_read_runs_no_more_statements_than_it_needs(deployment, statements, op
         deployment.create(f"app/{number}")
         deployment.call("GetSecretValue", SecretId=f"app/{number}")
     deployment.settle()
-    deployment.node.service.recall._answers.clear()
+    deployment.node.service.recall.forget()
     statements.clear()
     deployment.call(operation, **members)
     assert statements == expected
@@ -81,7 +81,7 @@ def test_a_read_calls_no_more_functions_than_it_needs(tmp_path):
         here.put("app/db", 2)
         here.call("GetSecretValue", SecretId="app/db")
         calls_of(here)
-        here.node.service.recall._forget_all()
+        here.node.service.recall.forget()
         assert calls_of(here) <= WORKED_OUT_CALLS
 
 

@@ -223,7 +223,7 @@ def test_what_is_purged_is_forgotten_data_keys_among_it(client):
     assert len(recall) == 2, "the caller's key and the answer"
     purge(client)
     client.read("app/other")
-    assert "app/db" not in repr(list(recall._answers))
+    assert "app/db" not in repr(list(recall._younger.answers))
 
 
 def test_each_recalled_read_is_on_the_trail(client):
@@ -320,7 +320,7 @@ def test_reads_that_wait_together_are_brought_together(on_postgresql, monkeypatc
         return bring(self, session, asked)
 
     monkeypatch.setattr(PostgresqlBringer, "_bring", counted)
-    on_postgresql.deployment.node.service.recall._answers.clear()
+    on_postgresql.deployment.node.service.recall.forget()
     core = on_postgresql.deployment.node.edge._core
     with on_postgresql.deployment.node.storage._pool.connection() as one:
         outcomes = [core.begin(on_postgresql.request(f"app/{number}")) for number in range(20)]
