@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,6 @@ from support.command_line import CommandLine
 from support.deployment import OTHER_ACCOUNTS, Deployment
 from support.factories import ACCOUNT_ID, REGION
 from support.iam import TRUST_ACCOUNT, Iam, allow, deny, document, policy_arn
-from support.records import replace
 
 OTHER = OTHER_ACCOUNTS[0]
 GET = "secretsmanager:GetSecretValue"

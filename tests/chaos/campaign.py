@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
 
@@ -19,7 +19,6 @@ from chaos.plant import Plant, Strike
 from chaos.registrar import Registrar
 from chaos.rivals import Rivals
 from chaos.violation import require
-from support.records import replace
 from support.server import REGION
 
 OWNERS: Final = 5

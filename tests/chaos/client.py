@@ -9,13 +9,12 @@ import http.client
 import json
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
 from chaos.violation import Violation
-from support.records import replace
 from support.signing import Signer
 
 PATIENCE_SECONDS: Final = 45.0

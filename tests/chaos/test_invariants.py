@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from chaos.rivals import Put, Rivals
 from chaos.violation import Violation
 from support.deployment import config_for, deployed
 from support.iam import READ_ALL, Iam
-from support.records import replace
 from support.storages import run_sql
 
 NOW = 1_900_000_000.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ import botocore.exceptions
 import pytest
 
 from support.http_wire import ask
-from support.records import replace
 from support.server import REGION, Server
 from support.signing import Signer
 

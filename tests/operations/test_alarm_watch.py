@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,6 @@ from support.factories import ACCOUNT_ID, REGION
 from support.iam import Iam
 from support.people import allow, policy, with_user
 from support.postgres import empty
-from support.records import replace
 from support.storages import run_sql
 
 DAY = timedelta(days=1)

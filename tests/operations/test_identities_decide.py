@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -28,7 +29,6 @@ from support.people import (
     with_role,
     with_user,
 )
-from support.records import replace
 
 GET = "secretsmanager:GetSecretValue"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from strongroom.domain.managed import OWNERS_OPERATIONS
 from strongroom.operations import OPERATIONS
 from support.deployment import VALUE, Deployment, token
-from support.records import replace
 from support.refusals import refusal
 
 REFUSED = ("InvalidRequestException", "This secret is managed by rds, and you must use that service to update it.")

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from support.factories import ACCOUNT_ID
 from support.kms_keys import change_state, create_key
 from support.on_loop import RunningLoop, running_loop
 from support.postgres import empty
-from support.records import replace
 from support.signing import Signer
 from support.storages import open_database, run_sql
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import given
@@ -16,7 +16,6 @@ from strongroom.policy.decision import Policies, decide
 from strongroom.policy.document import Policy, PolicyKind, parse_policy
 from strongroom.policy.evaluate import Decision
 from strongroom.policy.misses import MAX_MISSES
-from support.records import replace
 
 OWNER, PARTNER = "111111111111", "222222222222"
 ROLE = f"arn:aws:iam::{OWNER}:role/app"

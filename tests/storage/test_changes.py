@@ -13,6 +13,7 @@ import apsw
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from strongroom.recall import subject_of
 from strongroom.storage.base import TrailHead
@@ -20,7 +21,6 @@ from strongroom.storage.reach import OF_A_SECRET, OF_NO_ANSWER
 from strongroom.storage.sql import load
 from strongroom.storage.sqlite_changes import MAX_SECRETS, SLOTS, ChangeRing
 from support.clock import NOW
-from support.records import replace
 from support.storages import insert_secret, open_database, sqlite_path
 
 REACHES_ANYTHING = {

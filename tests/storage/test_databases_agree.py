@@ -6,6 +6,7 @@ from datetime import timedelta
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from strongroom.domain.access import Access
 from strongroom.domain.kms_key import KeyState
@@ -14,7 +15,6 @@ from strongroom.domain.secret import Tag
 from strongroom.storage.base import StorageError, Tombstone, TrailHead, Transaction, WrappedKey
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION, make_secret
-from support.records import replace
 from support.storages import claim_one, make_access_key, make_job, make_kms_key, make_version, opened
 
 CALLS = 250

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import apsw
 import pytest
@@ -16,7 +17,6 @@ from strongroom.storage.sql import Query, load
 from strongroom.storage.sqlite import SqliteStorage
 from strongroom.storage.sqlite_watched import Watched
 from strongroom.storage.sqlite_writer import MAX_BATCH
-from support.records import replace
 from support.storages import (
     JournalRefused,
     RecordingJournal,

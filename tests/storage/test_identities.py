@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,7 +21,6 @@ from strongroom.domain.secret import Tag
 from strongroom.storage.base import KeyUse, StorageError
 from support.clock import NOW
 from support.factories import ACCOUNT_ID
-from support.records import replace
 from support.storages import make_access_key
 
 OTHER_ACCOUNT = "210987654321"

@@ -11,6 +11,7 @@ from datetime import timedelta
 import apsw
 import psycopg
 import pytest
+from msgspec import structs
 
 from strongroom.storage.base import Job
 from strongroom.storage.sql import load
@@ -80,7 +81,7 @@ def test_a_retry_ends_the_lease_and_keeps_the_count_of_attempts(storage):
     assert storage.write(lambda tx: tx.retry_job(held, NOW + SECOND, "OSError")) is True
     assert claim(storage, NOW) is None
     again = claim(storage, NOW + SECOND)
-    assert again == replace(held, run_at=NOW + SECOND, fence=2, attempts=2, last_error="OSError")
+    assert again == structs.replace(held, run_at=NOW + SECOND, fence=2, attempts=2, last_error="OSError")
 
 
 def test_a_job_put_again_outdates_its_holder_and_starts_afresh(storage):

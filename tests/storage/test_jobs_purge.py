@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from strongroom.errors import InvalidRequestException, ResourceNotFoundException
 from strongroom.metrics import Metrics
@@ -16,7 +17,6 @@ from strongroom.operations.call import PURGE_JOB
 from strongroom.workers import purge
 from strongroom.workers.runner import LEASE, OvertakenError, Runner
 from support.deployment import Deployment, config_for, deployed, token
-from support.records import replace
 from support.storages import claim_one
 
 WINDOW = timedelta(days=7)

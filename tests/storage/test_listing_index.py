@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from strongroom.domain.listing import Listing, SortBy, position_of
 from strongroom.domain.narrowing import Narrowing, terms_of
@@ -17,7 +19,6 @@ from strongroom.storage.sql import load
 from strongroom.storage.sqlite import SqliteStorage
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION, make_secret
-from support.records import replace
 from support.storages import RecordingJournal, insert_secret, run_sql, sqlite_path
 
 BY_CREATION = Listing(ACCOUNT_ID, REGION, SortBy.CREATED_DATE)
@@ -172,9 +173,9 @@ def test_the_terms_in_use_are_told_if_they_are_few(storage):
 def test_a_put_without_a_change_of_what_is_indexed_leaves_the_index_alone(storage, database_url):
     secret = insert_secret(storage, name="app", description="Main")
     run_sql(database_url, "DELETE FROM secret_terms")
-    storage.write(lambda tx: tx.put_secret(replace(secret, kms_key_id="alias/k", purge_at=NOW, deleted_at=NOW)))
+    storage.write(lambda tx: tx.put_secret(structs.replace(secret, kms_key_id="alias/k", purge_at=NOW, deleted_at=NOW)))
     assert index_of(database_url) == []
-    storage.write(lambda tx: tx.put_secret(replace(secret, description="Main too")))
+    storage.write(lambda tx: tx.put_secret(structs.replace(secret, description="Main too")))
     assert index_of(database_url) == [("app", "dtoo")], "and a change writes what differs"
 
 
@@ -182,7 +183,7 @@ def test_what_was_indexed_by_other_rules_is_deleted_all_the_same(storage, databa
     monkeypatch.setattr(term_index, "terms_of", lambda secret: (*terms_of(secret), "wolder"))
     first, second = insert_secret(storage, name="app"), insert_secret(storage, name="other")
     monkeypatch.undo()
-    storage.write(lambda tx: (tx.delete_secret(first), tx.put_secret(replace(second, description="new"))))
+    storage.write(lambda tx: (tx.delete_secret(first), tx.put_secret(structs.replace(second, description="new"))))
     assert index_of(database_url) == [("other", "dnew"), ("other", "wother")]
 
 
@@ -211,7 +212,7 @@ def test_after_a_deletion_no_word_of_the_secret_is_left_in_the_file(sqlite_url, 
     storage = SqliteStorage(path)
     storage.attach_journal(RecordingJournal())
     storage.write(lambda tx: [tx.insert_secret(secret) for secret in secrets])
-    changed = [replace(secret, description="short") for secret in secrets[::2]]
+    changed = [structs.replace(secret, description="short") for secret in secrets[::2]]
     if deleting:
         storage.write(lambda tx: [tx.put_secret(secret) for secret in changed])
         storage.write(lambda tx: [tx.delete_secret(secret) for secret in secrets])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from strongroom.domain.secret import RotationSettings, Tag
 from strongroom.storage.postgresql_changes import combined
@@ -13,7 +14,6 @@ from strongroom.storage.sql import load
 from strongroom.storage.transaction import SqlTransaction
 from support.clock import NOW
 from support.factories import make_secret
-from support.records import replace
 from support.storages import make_version, run_sql, sealed_value
 
 QUERIES = load("postgresql")

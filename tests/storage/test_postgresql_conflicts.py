@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from strongroom.errors import OperatorError
 from strongroom.storage import postgresql as postgresql_module
@@ -14,7 +15,6 @@ from strongroom.storage.base import StorageError
 from strongroom.storage.postgresql import MAX_ATTEMPTS, PostgresqlStorage, _without_password
 from strongroom.storage.sql import Query
 from support.factories import ACCOUNT_ID, REGION, make_secret
-from support.records import replace
 from support.storages import insert_secret, opened, run_sql
 
 WAIT_SECONDS = 30

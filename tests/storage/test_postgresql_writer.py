@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from strongroom.storage.base import Foreseen, NotBroughtError, StorageError, WantedVersion, WrappedKey
 from strongroom.storage.postgresql_foresight import Foresight
@@ -17,7 +18,6 @@ from strongroom.storage.sql import load
 from strongroom.storage.transaction import SqlTransaction
 from support.factories import ACCOUNT_ID, REGION, make_secret
 from support.on_loop import OnLoop, running_loop
-from support.records import replace
 from support.storages import (
     JournalRefused,
     await_all,

@@ -7,6 +7,7 @@ import threading
 
 import apsw
 import pytest
+from msgspec.structs import replace
 from test_databases_agree import NAMES, REGIONS, RandomCalls, whole_content
 
 from strongroom.domain.staging import CURRENT, PREVIOUS
@@ -14,7 +15,6 @@ from strongroom.storage import sqlite_batch
 from strongroom.storage.base import StorageError
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION
-from support.records import replace
 from support.storages import await_all, insert_secret, make_job, make_version, opened, run_sql
 
 WAIT_SECONDS = 30

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from strongroom.domain.access import Access
 from strongroom.domain.kms_key import KeyState
@@ -19,7 +21,6 @@ from strongroom.storage.base import StorageError, Tombstone, TrailHead, Transact
 from strongroom.storage.listings import Stretch
 from support.clock import NOW
 from support.factories import ACCOUNT_ID, REGION, make_secret
-from support.records import replace
 from support.storages import (
     KEY_ARN,
     MINUTE,
@@ -277,7 +278,7 @@ def test_kms_keys_their_aliases_and_backing_keys_are_found_again(storage):
     assert storage.read(lambda tx: tx.find_kms_alias(ACCOUNT_ID, "us-east-1", "alias/x")) is None
     assert storage.read(lambda tx: tx.list_kms_aliases(ACCOUNT_ID, REGION)) == {"alias/x": key.key_id}
     assert storage.read(lambda tx: tx.list_kms_aliases(ACCOUNT_ID, "us-east-1")) == {}
-    changed = replace(key, state=KeyState.PENDING_DELETION, current_version=2, description="")
+    changed = dataclasses.replace(key, state=KeyState.PENDING_DELETION, current_version=2, description="")
     storage.write(lambda tx: tx.put_kms_key(changed))
     assert storage.read(lambda tx: tx.list_kms_keys(ACCOUNT_ID, REGION)) == [other, changed]
 
@@ -304,7 +305,7 @@ def test_accounts_and_their_access_keys_are_found_changed_and_deleted(storage):
     assert storage.read(lambda tx: tx.list_accounts()) == [(ACCOUNT_ID, NOW), ("000000000001", NOW + MINUTE)]
     assert storage.read(lambda tx: tx.find_access_key(younger.access_key_id)) == younger
     assert storage.read(lambda tx: tx.list_access_keys(ACCOUNT_ID)) == [row, younger]
-    changed = replace(row, active=False, revision=2**60, sealed_secret=b"")
+    changed = dataclasses.replace(row, active=False, revision=2**60, sealed_secret=b"")
     storage.write(lambda tx: tx.put_access_key(changed))
     assert storage.read(lambda tx: tx.find_access_key(row.access_key_id)) == changed
     storage.write(lambda tx: tx.delete_access_key(row.access_key_id))

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from strongroom.wire import awsjson, constraints
 from support.clock import FrozenClock
 from support.entropy import SeededEntropy
 from support.factories import ACCOUNT_ID, REGION
-from support.records import replace
 
 OTHER_ACCOUNTS = ("999988887777", "000000000001")
 """Accounts that every deployment has besides its own, for policies to name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from strongroom.domain.identity import Group, ManagedPolicy, PolicyVersion, Role, User
@@ -10,7 +11,6 @@ from strongroom.domain.principal import Principal, Session, role_session_arn
 from strongroom.domain.secret import Tag
 from strongroom.storage.base import Transaction
 from support.deployment import Deployment
-from support.records import replace
 
 KEY_ID = "AKIAEXAMPLEEXAMPLE01"
 

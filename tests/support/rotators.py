@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from support.deployment import Deployment
 from support.factories import ACCOUNT_ID, REGION
-from support.records import replace
 
 FUNCTION: Final = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:rotate"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from strongroom.cli.output import print_table
@@ -9,7 +11,6 @@ from strongroom.cli.secrets_report import Report
 from strongroom.domain.trail_event import Reader
 from support.clock import NOW
 from support.factories import make_secret
-from support.records import replace
 
 READER = Reader("arn", "arn:aws:iam::1:user/app", "192.0.2.1", "Boto3", "AWSCURRENT", NOW, NOW, 1, 0, None)
 

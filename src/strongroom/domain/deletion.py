@@ -20,6 +20,7 @@ from typing import Final
 
 from strongroom.domain.secret import Secret, Version
 from strongroom.errors import InvalidParameterException, InvalidRequestException
+from strongroom.structs import replace
 
 MIN_WINDOW_DAYS: Final = 7
 MAX_WINDOW_DAYS: Final = 30
@@ -49,7 +50,7 @@ def recovery_window(days: int | None, *, force: bool) -> timedelta:
 
 def schedule(secret: Secret, window: timedelta, now: datetime) -> Secret:
     """Return the secret scheduled for deletion at the end of `window`."""
-    return secret._replace(deleted_at=now, purge_at=now + window)
+    return replace(secret, deleted_at=now, purge_at=now + window)
 
 
 def is_scheduled(secret: Secret) -> bool:
@@ -82,7 +83,7 @@ def restore(secret: Secret, now: datetime) -> Secret:
     """
     if is_purgeable(secret, now):
         raise InvalidRequestException("You can't perform this operation on the secret because it was deleted.")
-    return secret._replace(deleted_at=None, purge_at=None)
+    return replace(secret, deleted_at=None, purge_at=None)
 
 
 def is_purgeable(secret: Secret, now: datetime) -> bool:

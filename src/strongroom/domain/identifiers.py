@@ -13,10 +13,10 @@ Rules:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from strongroom.errors import ResourceNotFoundException, ValidationException
+from strongroom.structs import Struct
 
 MAX_NAME_LENGTH: Final = 512
 
@@ -25,8 +25,7 @@ _COMPLETE_RESOURCE: Final = re.compile(r".+-[A-Za-z0-9]{6}", re.DOTALL)
 _ARN_PARTS: Final = 7
 
 
-@dataclass(frozen=True, slots=True)
-class SecretReference:
+class SecretReference(Struct, frozen=True, gc=False):
     """What a SecretId names: a secret by exact `arn`, or else by `name`, in an account and region."""
 
     account_id: str

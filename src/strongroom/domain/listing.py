@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from strongroom.domain.secret import Secret
 from strongroom.domain.timestamps import to_days, to_micros
+from strongroom.structs import Struct
 
 
 class SortBy(StrEnum):
@@ -20,8 +21,7 @@ class SortBy(StrEnum):
     NAME = "name"
 
 
-@dataclass(frozen=True, slots=True)
-class ListingPosition:
+class ListingPosition(Struct, frozen=True, gc=False):
     """The place of one secret in an order: its sort value as the database holds it, and its name."""
 
     value: str | int

@@ -17,7 +17,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -25,6 +25,7 @@ from strongroom.domain import deletion
 from strongroom.domain.deletion import MAX_WINDOW_DAYS
 from strongroom.domain.secret import Secret, touched
 from strongroom.errors import InvalidRequestException
+from strongroom.structs import Struct, replace
 
 PROTECTION_TAG: Final = "strongroom:deletion-protection"
 MIN_DAYS_TAG: Final = "strongroom:min-recovery-days"
@@ -52,8 +53,7 @@ class DeletionRules:
     minimums: tuple[MinimumWindow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedDeletion:
+class PlannedDeletion(Struct, frozen=True, gc=False):
     """What is known of a scheduled deletion besides its date.
 
     Attributes:
@@ -168,7 +168,7 @@ def release(secret: Secret, planned: PlannedDeletion | None, now: datetime) -> t
     """
     if planned is None or planned.held_by is None or secret.purge_at is None:
         raise InvalidRequestException("You can't release the deletion of this secret because it is not held.")
-    changed = touched(secret._replace(purge_at=min(secret.purge_at, max(planned.due_at, now))), now)
+    changed = touched(replace(secret, purge_at=min(secret.purge_at, max(planned.due_at, now))), now)
     return changed, replace(planned, held_by=None, held_at=now)
 
 
@@ -180,7 +180,7 @@ def _postponed(
     until = min(wanted, planned.due_at + rules.hold_most)
     if until <= secret.purge_at:
         return None
-    return touched(secret._replace(purge_at=until), now), replace(planned, held_by=by, held_at=now)
+    return touched(replace(secret, purge_at=until), now), replace(planned, held_by=by, held_at=now)
 
 
 def _tag(secret: Secret, key: str) -> str | None:

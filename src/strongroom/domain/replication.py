@@ -22,13 +22,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from strongroom.domain.identifiers import SecretReference, partition_of
 from strongroom.domain.secret import Secret
 from strongroom.errors import InvalidParameterException, LimitExceededException
+from strongroom.structs import Struct
 
 SUCCEEDED: Final = "Replication succeeded"
 
@@ -50,8 +50,7 @@ class ReplicaStatus(StrEnum):
     DETACHED = "Detached"
 
 
-@dataclass(frozen=True, slots=True)
-class Replica:
+class Replica(Struct, frozen=True, gc=False):
     """The primary's entry for one replica. `revision` is the primary's, as last copied."""
 
     arn: str

@@ -25,7 +25,6 @@ Each text marked "ours" below stands for one that nobody has recorded.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -36,6 +35,7 @@ from strongroom.domain.secret import RotationSettings
 from strongroom.domain.staging import CURRENT, PENDING, Stages
 from strongroom.domain.timestamps import day_of
 from strongroom.errors import AccessDeniedException, InvalidParameterException, InvalidRequestException
+from strongroom.structs import replace
 
 _LAMBDA_ARN: Final = re.compile(
     r"arn:([a-z-]+):lambda:([a-z0-9-]+):\d{12}:function:[A-Za-z0-9_-]{1,140}(?::(?:\$LATEST|[A-Za-z0-9_-]{1,128}))?",

@@ -46,6 +46,7 @@ from typing import Final, TypeAlias
 
 from strongroom.domain.timestamps import day_of, to_micros
 from strongroom.errors import InvalidParameterException
+from strongroom.structs import Struct
 
 MIN_DISTANCE_HOURS: Final = 4
 
@@ -64,8 +65,7 @@ _DURATION: Final = re.compile(r"([0-9]{1,2})h")
 _NUMBER: Final = re.compile(r"[0-9]{1,2}")
 
 
-@dataclass(frozen=True, slots=True)
-class RotationRules:
+class RotationRules(Struct, frozen=True, gc=False):
     """The schedule as the request gave it and DescribeSecret shows it."""
 
     automatically_after_days: int | None = None

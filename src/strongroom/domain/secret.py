@@ -1,28 +1,23 @@
-"""The records that every rule works on: a secret, its versions, its tags. All frozen; change = `_replace`.
-
-Those that every call makes are named tuples: with eighteen fields one of them takes a tenth of the time that a frozen
-dataclass does.
-"""
+"""The records that every rule works on: a secret, its versions, its tags. All frozen; change = `replace`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from strongroom.domain.schedule import RotationRules
 from strongroom.domain.secret_value import ValueKind
+from strongroom.structs import Struct, replace
 
 _WIRE_RESOLUTION: Final = timedelta(milliseconds=1)
 
 
-class Tag(NamedTuple):
+class Tag(Struct, frozen=True, gc=False):
     key: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class RotationSettings:
+class RotationSettings(Struct, frozen=True, gc=False):
     """How a secret is rotated; the dates are of the last completed rotation and the end of the next window."""
 
     enabled: bool
@@ -35,7 +30,7 @@ class RotationSettings:
     next_rotation_at: datetime | None = None
 
 
-class Secret(NamedTuple):
+class Secret(Struct, frozen=True, gc=False):
     """A secret's metadata. The value lives in its versions, never here.
 
     `tags` is None until the secret is tagged for the first time and may become `()` again: AWS omits
@@ -69,11 +64,7 @@ class Secret(NamedTuple):
     rotation: RotationSettings | None = None
 
 
-_LAST_CHANGED_AT: Final = Secret._fields.index("last_changed_at")
-_REVISION: Final = Secret._fields.index("revision")
-
-
-class SealedValue(NamedTuple):
+class SealedValue(Struct, frozen=True, gc=False):
     """A value as the database holds it: unreadable without the KMS key that wraps its data key."""
 
     kind: ValueKind
@@ -83,7 +74,7 @@ class SealedValue(NamedTuple):
     ciphertext: bytes
 
 
-class Version(NamedTuple):
+class Version(Struct, frozen=True, gc=False):
     """One immutable value of a secret.
 
     `sealed` is None for a rotation's placeholder, which has no value yet, and for a version that the
@@ -106,7 +97,5 @@ class Version(NamedTuple):
 
 def touched(secret: Secret, now: datetime) -> Secret:
     """Return the secret as changed now. LastChangedDate strictly grows, also at the wire's milliseconds (recorded)."""
-    values = list(secret)  # `_replace` takes three times as long, and every change of a secret comes here
-    values[_LAST_CHANGED_AT] = max(now, secret.last_changed_at + _WIRE_RESOLUTION)
-    values[_REVISION] = secret.revision + 1
-    return Secret._make(values)
+    last_changed_at = max(now, secret.last_changed_at + _WIRE_RESOLUTION)
+    return replace(secret, last_changed_at=last_changed_at, revision=secret.revision + 1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from strongroom import ids
 from strongroom.audit.record import service_event
@@ -122,7 +122,7 @@ class Call(msgspec.Struct, frozen=True):
         if placeholder is None:
             self.tx.insert_version(secret, Version(version_id, self.now, sealed, secret.kms_key_id))
         else:
-            self.tx.put_version(secret, placeholder._replace(sealed=sealed, kms_key_id=secret.kms_key_id))
+            self.tx.put_version(secret, replace(placeholder, sealed=sealed, kms_key_id=secret.kms_key_id))
         self.put_stages(secret, before, after, count)
         return after
 
@@ -193,7 +193,7 @@ class Call(msgspec.Struct, frozen=True):
         """As `save`, after a version was added: one that became current counts as a rotation for the schedule."""
         settings = secret.rotation
         if settings is not None and stages.get(staging.CURRENT) == version_id:
-            secret = secret._replace(rotation=rotation.scheduled(settings, self.now))
+            secret = replace(secret, rotation=rotation.scheduled(settings, self.now))
         return self.save(secret)
 
     def replicate(self, secret: Secret) -> None:

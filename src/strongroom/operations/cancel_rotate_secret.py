@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
+from msgspec.structs import replace
 
 from strongroom.domain import rotation
 from strongroom.errors import (
@@ -32,7 +31,7 @@ def cancel_rotate_secret(call: Call, _: CancelRotateSecretRequest) -> CancelRota
     secret, settings = call.secret, call.secret.rotation
     rotation.require_configured(enabled=None if settings is None else settings.enabled)
     if settings is not None:
-        call.save(secret._replace(rotation=replace(settings, enabled=False, next_rotation_at=None)))
+        call.save(replace(secret, rotation=replace(settings, enabled=False, next_rotation_at=None)))
     half_made = rotation.unresolved_version(call.tx.stages(secret))
     return CancelRotateSecretResponse(arn=secret.arn, name=secret.name, version_id=half_made)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from strongroom.domain import replication
 from strongroom.errors import (
@@ -43,7 +44,7 @@ def remove_regions_from_replication(
         if copy is not None and copy.primary_region == secret.region:
             call.remove(copy)
     if len(leaving) == len(replicas):
-        secret = secret._replace(primary_region=None)
+        secret = replace(secret, primary_region=None)
     secret = call.save(secret)
     return RemoveRegionsFromReplicationResponse(
         arn=secret.arn, replication_status=replication_status(call.tx, secret, call.tx.list_replicas(secret))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from strongroom.domain import replication
 from strongroom.domain.replication import Replica, ReplicaStatus
@@ -54,7 +55,7 @@ def require_regions(call: Call, wanted: Sequence[ReplicaRegion], *, own: str) ->
 
 def add_replicas(call: Call, secret: Secret, wanted: Sequence[ReplicaRegion], *, overwrite: bool) -> Secret:
     """Store the entries of new replicas, of regions that were checked, and plan the copying; return the new primary."""
-    primary = secret._replace(primary_region=secret.region)
+    primary = replace(secret, primary_region=secret.region)
     present = {replica.arn: replica for replica in call.tx.list_replicas(secret)}
     for entry in wanted:
         arn = replication.replica_arn(secret, entry.region or "")

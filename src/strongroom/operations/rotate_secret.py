@@ -6,10 +6,10 @@ without a value. A function that cannot be invoked is refused and nothing is sto
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from strongroom.domain import rotation, schedule, staging
 from strongroom.domain.secret import RotationSettings, Secret, Version
@@ -66,7 +66,7 @@ def rotate_secret(call: Call, request: RotateSecretRequest) -> RotateSecretRespo
             call.put_stages(
                 secret, stages, staging.attach(stages, token, [PENDING], most=call.quotas.labels_per_secret)
             )
-    call.save(secret._replace(rotation=settings))
+    call.save(replace(secret, rotation=settings))
     return RotateSecretResponse(arn=secret.arn, name=secret.name, version_id=token)
 
 

@@ -7,6 +7,7 @@ can reach it any more.
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from strongroom.domain import replication
 from strongroom.domain.secret import Secret
@@ -39,11 +40,11 @@ def stop_replication_to_replica(call: Call, _: StopReplicationToReplicaRequest) 
         call.tx.delete_replica(primary.arn, replica.arn)
         left = replication.in_other_regions(primary, call.tx.list_replicas(primary))
         if replica.cross_account_primary is None and not left:
-            primary = primary._replace(primary_region=None)
+            primary = replace(primary, primary_region=None)
         call.tx.put_secret(primary)
     if replica.cross_account_primary is not None:
         call.tx.delete_policy(replica, replication.MANAGED_POLICY)
-    call.save(replica._replace(primary_region=None, cross_account_primary=None))
+    call.save(replace(replica, primary_region=None, cross_account_primary=None))
     return StopReplicationToReplicaResponse(arn=replica.arn)
 
 

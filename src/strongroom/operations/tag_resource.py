@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from strongroom.domain import tags
 from strongroom.errors import (
     InternalServiceError,
@@ -25,7 +27,7 @@ def validate(request: TagResourceRequest) -> None:
 
 def tag_resource(call: Call, request: TagResourceRequest) -> None:
     most = call.quotas.tags_per_secret
-    call.save(call.secret._replace(tags=tags.merge(call.secret.tags, domain_tags(request.tags), most=most)))
+    call.save(replace(call.secret, tags=tags.merge(call.secret.tags, domain_tags(request.tags), most=most)))
 
 
 OPERATION = Operation(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from msgspec.structs import replace
+
 from strongroom.domain import tags
 from strongroom.errors import (
     InternalServiceError,
@@ -26,7 +28,7 @@ def validate(request: UntagResourceRequest) -> None:
 
 
 def untag_resource(call: Call, request: UntagResourceRequest) -> None:
-    call.save(call.secret._replace(tags=tags.remove(call.secret.tags, request.tag_keys)))
+    call.save(replace(call.secret, tags=tags.remove(call.secret.tags, request.tag_keys)))
 
 
 OPERATION = Operation(

@@ -7,10 +7,10 @@ AWSPENDING and AWSPREVIOUS, and no other.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from strongroom.domain import idempotency, kms_key, replication, secret_value, staging
 from strongroom.domain.kms_key import KmsKey
@@ -66,9 +66,9 @@ def update_secret(call: Call, request: UpdateSecretRequest) -> UpdateSecretRespo
     if (request.description, request.secret_string, request.secret_binary, request.type) != (None,) * 4:
         replication.require_primary(secret)
     if request.type is not None:
-        secret = secret._replace(type=request.type or None)
+        secret = replace(secret, type=request.type or None)
     if request.description is not None:
-        secret = secret._replace(description=request.description)
+        secret = replace(secret, description=request.description)
     value = secret_value.choose(request.secret_string, request.secret_binary)
     version_id = request.client_request_token if value is not None else None
     is_repeated = value is not None and _is_repeated(call, secret, str(version_id), value)
@@ -93,7 +93,7 @@ def _is_repeated(call: Call, secret: Secret, token: str, value: SecretValue) -> 
 
 
 def _change_key(call: Call, secret: Secret, kms_key_id: str | None) -> Secret:
-    changed = secret._replace(kms_key_id=kms_key_id)
+    changed = replace(secret, kms_key_id=kms_key_id)
     key = call.vault.encryption_key(call.tx, kms_key_id, account_id=call.account_id, region=call.region, now=call.now)
     if secret.cross_account_primary is not None:
         kms_key.require_customer_managed(key)
@@ -115,7 +115,7 @@ def _encrypt_anew(call: Call, secret: Secret, key: KmsKey, kms_key_id: str | Non
         if sealed.key_arn != key.arn:
             value = call.vault.open(call.tx, secret, version_id, sealed)
             sealed = call.vault.seal(call.tx, key, secret, version_id, value)
-        call.tx.put_version(secret, version._replace(sealed=sealed, kms_key_id=kms_key_id))
+        call.tx.put_version(secret, replace(version, sealed=sealed, kms_key_id=kms_key_id))
 
 
 def _tell_primary(call: Call, replica: Secret, kms_key_id: str | None) -> None:

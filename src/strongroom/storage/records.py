@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from strongroom.domain.trail_event import EventPlace, TrailEvent
 
 
@@ -42,8 +44,7 @@ class KeyUse:
     service: str
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True, gc=False):
     """A piece of background work. `fence` grows with every claim; only its holder may finish the job."""
 
     kind: str

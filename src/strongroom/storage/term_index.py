@@ -23,7 +23,7 @@ _place: Final = attrgetter("purge_at", "last_accessed_on")
 """What says where a secret stands in the orders of listings, but for its last change."""
 
 _OF_VALUES: Final = frozenset({"last_changed_at", "revision", "rotation"})
-_kept_by_a_value: Final = attrgetter(*(name for name in Secret._fields if name not in _OF_VALUES))
+_kept_by_a_value: Final = attrgetter(*(name for name in Secret.__struct_fields__ if name not in _OF_VALUES))
 """What stays as it is when a secret is given another value."""
 
 _BACKFILL_CHUNK: Final = 1_000

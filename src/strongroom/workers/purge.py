@@ -7,9 +7,10 @@ A crash at any point leaves all or nothing; run again, the job writes events wit
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec.structs import replace
 
 from strongroom import ids
 from strongroom.audit.record import service_event
@@ -74,7 +75,7 @@ def _clean_up(tx: Transaction, job: Job, now: datetime) -> Done:
     removed_ids = [version.version_id for version in removed]
     _record(tx, secret, "StartSecretVersionDelete", removed_ids, now)
     for version in removed:
-        tx.put_version(secret, version._replace(sealed=None, deleted_at=now))
+        tx.put_version(secret, replace(version, sealed=None, deleted_at=now))
     _record(tx, secret, _END, removed_ids, now)
     left = [version for version in versions if version.version_id not in removed_ids]
     if due := deletion.next_pruning(left, labelled):

@@ -16,8 +16,9 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from strongroom.crypto.vault import Vault
 from strongroom.domain import deletion, replication, staging
@@ -74,7 +75,8 @@ def _copy(tx: Transaction, vault: Vault, primary: Secret, entry: Replica, now: d
     if other is not None and present is None:
         _require_overwritable(tx, other, entry, now)
     key = vault.encryption_key(tx, entry.kms_key_id, account_id=entry.account_id, region=entry.region, now=now)
-    replica = primary._replace(
+    replica = replace(
+        primary,
         account_id=entry.account_id,
         region=entry.region,
         arn=entry.arn,
@@ -152,7 +154,7 @@ def _put_versions(
         if old is None:
             tx.insert_version(replica, copy)
         else:
-            tx.put_version(replica, copy._replace(last_accessed_on=old.last_accessed_on))
+            tx.put_version(replica, replace(copy, last_accessed_on=old.last_accessed_on))
     tx.put_stages(replica, tx.stages(replica), tx.stages(primary))
 
 
@@ -163,7 +165,7 @@ def _sealed_copy(
     if version.sealed is not None:
         value = vault.open(tx, primary, version.version_id, version.sealed)
         sealed = vault.seal(tx, key, replica, version.version_id, value)
-    return version._replace(sealed=sealed, kms_key_id=replica.kms_key_id, last_accessed_on=None)
+    return replace(version, sealed=sealed, kms_key_id=replica.kms_key_id, last_accessed_on=None)
 
 
 def _copy_policies(tx: Transaction, primary: Secret, replica: Secret) -> None:

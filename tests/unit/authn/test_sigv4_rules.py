@@ -6,6 +6,7 @@ import copy
 import hashlib
 import hmac
 import pickle
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
@@ -21,7 +22,6 @@ from strongroom.errors import (
     InvalidSignatureException,
     UnrecognizedClientException,
 )
-from support.records import replace
 from support.sigv4_requests import (
     BODY,
     HEADERS,
