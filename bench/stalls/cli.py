@@ -19,7 +19,7 @@ from bench.stalls.report import render
 from bench.stalls.scenes import Scenes
 from strongroom.errors import OperatorError
 
-SCENES: Final = ("calm", "calm_with_index", "index", "backup", "creation", "purge")
+SCENES: Final = ("calm", "calm_with_index", "index", "backup", "vacuum_into", "creation", "purge")
 
 
 def stalls(

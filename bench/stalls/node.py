@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ class Node(Strongroom):
         """Put the secrets in place; `template` is a filled deployment, made if it is not there."""
         loader.deploy(template, self.data_dir, ["main", str(secrets)])
         self._credentials = credentials_of(self.data_dir)
+        os.sync()  # or the disk would be taking gigabytes during the first scene
 
     def start(self, **settings: str) -> None:
         self.settings = settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,7 @@ CREATED_A_SECOND: Final = 2_000
 
 NO_INDEX: Final = {"STRONGROOM_AUDIT_INDEX_DAYS": "0"}
 
-_BACKUP: Final = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('VACUUM INTO ?', (sys.argv[2],))"
+_VACUUM: Final = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('VACUUM INTO ?', (sys.argv[2],))"
 
 
 class Scenes:
@@ -72,9 +73,11 @@ class Scenes:
 
     def backup(self) -> Scene:
         """A backup, as docs/operations.md says."""
-        self._restart()
-        self._catch_up()
-        return self._watch.scene("VACUUM INTO", self._back_up)
+        return self._beside_a_copy("strongroom backup", self._back_up)
+
+    def vacuum_into(self) -> Scene:
+        """The same by SQLite's own means, which leave it to the kernel when the copy goes to disk."""
+        return self._beside_a_copy("VACUUM INTO", self._vacuum)
 
     def creation(self) -> Scene:
         """Others create secrets as fast as they can."""
@@ -120,12 +123,23 @@ class Scenes:
         time.sleep(self._seconds)
         return f"{self._node.indexed() - before:,} records copied"
 
-    def _back_up(self) -> str:
-        target = self._folder / "backup.db"
-        subprocess.run([sys.executable, "-c", _BACKUP, self._node.database, target], check=True, timeout=self._longest)
-        done = f"{target.stat().st_size / 2**20:,.0f} MiB"
-        target.unlink()
-        return done
+    def _beside_a_copy(self, name: str, work: Callable[[Path], Path]) -> Scene:
+        self._restart()
+        self._catch_up()
+        # The copy goes after the scene: on ext4 the end of a file of gigabytes stops every flush for a moment.
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            return self._watch.scene(name, lambda: f"{work(Path(folder)).stat().st_size / 2**20:,.0f} MiB")
+
+    def _back_up(self, folder: Path) -> Path:
+        self._run("-m", "strongroom", "backup", folder / "backup", "--data-dir", self._node.data_dir)
+        return folder / "backup" / self._node.database.name
+
+    def _vacuum(self, folder: Path) -> Path:
+        self._run("-c", _VACUUM, self._node.database, folder / "copy.db")
+        return folder / "copy.db"
+
+    def _run(self, *arguments: str | Path) -> None:
+        subprocess.run([sys.executable, *arguments], check=True, timeout=self._longest)
 
     def _purging(self) -> str:
         before, until = self._node.purges_left(), time.monotonic() + self._longest

@@ -6,12 +6,10 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 
 from strongroom.cli import doctor
@@ -88,17 +86,15 @@ def test_a_trail_that_ends_in_the_future_means_that_the_clock_is_wrong(server: S
 
 def purged_then_restored(server: Server, tmp_path: Path) -> str:
     """Make a secret, a backup, delete the secret for good, and put the backup in place; return its ARN."""
-    client, backup = server.client(), tmp_path / "backup.db"
+    client, backup = server.client(), tmp_path / "backup"
     arn = client.create_secret(Name="gone", SecretString="value")["ARN"]
-    with closing(apsw.Connection(str(server.data_dir / "strongroom.db"))) as connection:
-        connection.execute("VACUUM INTO ?", (str(backup),))
+    assert server.command("backup", str(backup)).returncode == 0
     client.delete_secret(SecretId="gone", ForceDeleteWithoutRecovery=True)
     wait_until_gone(server, arn)
     assert server.stop() == 0
     for path in server.data_dir.glob("strongroom.db*"):
         path.unlink()
-    shutil.copy(backup, server.data_dir / "strongroom.db")
-    (server.data_dir / "strongroom.db").chmod(0o600)
+    shutil.copy2(backup / "strongroom.db", server.data_dir / "strongroom.db")
     return str(arn)
 
 

@@ -92,7 +92,9 @@ def test_on_sqlite_nothing_of_a_purged_secret_is_in_any_file_nor_in_a_backup_mad
         backup = tmp_path / "backup.db"
         with closing(apsw.Connection(str(folder / "strongroom.db"))) as connection:
             connection.execute("VACUUM INTO ?", (str(backup),))
-        for files in (lambda: iter([backup]), lambda: folder.glob("strongroom.db*")):
+        assert server.command("backup", str(tmp_path / "backup")).returncode == 0
+        copies = [backup, tmp_path / "backup" / "strongroom.db"]
+        for files in (lambda: iter(copies), lambda: folder.glob("strongroom.db*")):
             assert sightings(gone | written_apart(PURGED), files()) == set()
             assert sightings(written_apart(KEPT), files()) == {"description", "tag"}
         assert server.stop() == 0

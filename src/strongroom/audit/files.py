@@ -160,7 +160,7 @@ def _last_line(file: BinaryIO) -> bytes:
 def first_sequence(path: Path) -> int | None:
     """Return the sequence number of a file's first record; None while there is none."""
     with open_content(path) as file:
-        return _first_sequence(file)
+        return first_record_of(file)
 
 
 def first_line(path: Path) -> bytes:
@@ -169,7 +169,8 @@ def first_line(path: Path) -> bytes:
         return next(whole_lines(file), b"")[:-1]
 
 
-def _first_sequence(file: BinaryIO) -> int | None:
+def first_record_of(file: BinaryIO) -> int | None:
+    """Return the sequence number of a file's first record, and go back to its beginning; None while there is none."""
     parts = (take_apart(line[:-1]) for line in whole_lines(file))
     first = next((line.sequence for line in parts if line is not None), None)
     file.seek(0)
@@ -228,7 +229,7 @@ def _opened(folder: Path, trail: str, after: int = 0) -> Iterator[tuple[int, boo
     path = open_path(folder, trail)
     written = path.open("rb") if path.exists() else None
     try:
-        first = None if written is None else _first_sequence(written)
+        first = None if written is None else first_record_of(written)
         finished = [one for one in finished_files(folder, trail) if one.first != first]
         following = [*(one.first for one in finished[1:]), first]
         for one, following_first in zip(finished, following, strict=False):

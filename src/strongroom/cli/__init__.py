@@ -15,7 +15,7 @@ import typer
 from strongroom import __version__
 from strongroom.errors import OperatorError
 
-_COMMANDS: Final = ("serve", "credential-process", "doctor")
+_COMMANDS: Final = ("serve", "credential-process", "doctor", "backup")
 """Each is the function of its name in the module of its name."""
 
 _GROUPS: Final = ("config", "access-keys", "accounts", "iam", "policy", "secrets", "kms-keys", "alarms", "audit")
