@@ -173,6 +173,7 @@ def _assemble(config: Config, storage: Storage, worker: int, clock: Clock, entro
     threads = None if storage.reads_inline else ThreadPoolExecutor(storage.pool_size, thread_name_prefix="requests")
     fetchers = ThreadPoolExecutor(FETCHING_THREADS, thread_name_prefix="identity-provider-keys")
     keeper = _open_keeper(config, storage, trail, clock, entropy, node=name, anchors=worker == 0)
+    index = open_index(config, storage, clock, metrics, node=name) if worker == 0 else None
     return Node(
         storage=storage,
         trail=trail,
@@ -181,9 +182,11 @@ def _assemble(config: Config, storage: Storage, worker: int, clock: Clock, entro
         edge=_open_edge(config, service, companions, threads, fetchers),
         runner=runner,
         keeper=keeper,
-        index=open_index(config, storage, clock, metrics, node=name) if worker == 0 else None,
+        index=index,
         files=_open_files(config, storage, trail, clock, entropy, name, keyring) if worker == 0 else None,
-        vigilance=open_vigilance(config, storage, clock, metrics, name, keeper) if worker == 0 else None,
+        vigilance=open_vigilance(config, storage, clock, metrics, node=name, keeper=keeper, index=index)
+        if worker == 0
+        else None,
         threads=threads,
         fetchers=fetchers,
     )

@@ -39,7 +39,14 @@ class Vigilance:
 
 
 def open_vigilance(
-    config: Config, storage: Storage, clock: Clock, metrics: Metrics, node: str, keeper: TrailKeeper
+    config: Config,
+    storage: Storage,
+    clock: Clock,
+    metrics: Metrics,
+    *,
+    node: str,
+    keeper: TrailKeeper,
+    index: AuditIndex | None,
 ) -> Vigilance:
     """Put together what watches and tells. Raises OperatorError for settings that make no sense."""
     sinks = sinks_of(config)
@@ -50,7 +57,7 @@ def open_vigilance(
         thresholds=thresholds_of(config),
         receivers=sinks,
         broken_trails=lambda: keeper.broken,
-        is_indexed=config.audit_index_days > 0,
+        index_lag=None if index is None else lambda: index.lag,
     )
     return Vigilance(watch, Courier(storage, clock, metrics, sinks=sinks, owner=f"{node}/courier"))
 

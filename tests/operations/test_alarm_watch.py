@@ -129,6 +129,38 @@ def test_reads_of_many_secrets_by_one_caller_ring(deployment):
     assert look(deployment) == [(Alarm.MASS_READS, AlarmState.OK, deployment.caller().principal.arn)]
 
 
+def is_late(deployment, monkeypatch, **by: float):
+    """Have the index of the trail reach so far back and no further, as under more calls than it copies."""
+    deployment.clock.advance(timedelta(**by))
+    monkeypatch.setattr(type(deployment.node.index), "lag", timedelta(**by))
+
+
+def test_reads_of_many_secrets_ring_however_late_the_index_has_them(deployment, monkeypatch):
+    for number in range(4):
+        deployment.create(f"app/{number}")
+        deployment.call("GetSecretValue", SecretId=f"app/{number}")
+        deployment.clock.advance(timedelta(seconds=90))
+    is_late(deployment, monkeypatch, minutes=40)
+    assert look(deployment) == [(Alarm.MASS_READS, AlarmState.ALARM, deployment.caller().principal.arn)]
+
+
+def test_reads_that_are_further_apart_do_not_ring_because_the_index_is_late(deployment, monkeypatch):
+    for number in range(4):
+        deployment.create(f"app/{number}")
+        deployment.call("GetSecretValue", SecretId=f"app/{number}")
+        deployment.clock.advance(timedelta(seconds=110))
+    is_late(deployment, monkeypatch, minutes=40)
+    assert look(deployment) == []
+
+
+def test_denials_ring_however_late_the_index_has_them(deployment, monkeypatch):
+    deployment.create()
+    for _ in range(5):
+        refused(as_user(deployment), "GetSecretValue", SecretId="app/db")
+    is_late(deployment, monkeypatch, minutes=40)
+    assert [alarm for alarm, _, _ in look(deployment)] == [Alarm.DENIED_CALLS]
+
+
 def test_a_value_that_was_tampered_with_rings(deployment):
     arn = deployment.create()
     url = deployment.config.database or f"sqlite:///{deployment.config.database_path}"

@@ -173,6 +173,16 @@ def first_burst(times: Sequence[datetime], least: int, within: timedelta) -> dat
     return None
 
 
+def widest_burst(times: Sequence[datetime], within: timedelta) -> int:
+    """Return how many of these instants came within one span at most."""
+    ordered, first, most = sorted(times), 0, 0
+    for place, last in enumerate(ordered):
+        while last - ordered[first] > within:
+            first += 1
+        most = max(most, place - first + 1)
+    return most
+
+
 def _pending_reads(observed: Observed, _: Thresholds) -> Iterator[Finding]:
     reads: dict[str, list[Failure]] = defaultdict(list)
     for failure in observed.failed_reads:

@@ -119,9 +119,13 @@ class SqlAlarmBook:
         params: Params = {"account_id": account_id, "since": to_micros(since), "row_limit": limit}
         return [row[0] for row in self._run("list_failed_rotations", params)]
 
-    def wide_readers(self, since: datetime, least: int, limit: int) -> list[tuple[str, int]]:
+    def wide_readers(self, since: datetime, least: int, limit: int) -> list[str]:
         params: Params = {"since": to_micros(since), "least": least, "row_limit": limit}
-        return [(row[0], row[1]) for row in self._run("list_wide_readers", params)]
+        return [row[0] for row in self._run("list_wide_readers", params)]
+
+    def reads_of(self, principal_arn: str, since: datetime, limit: int) -> list[datetime]:
+        params: Params = {"principal_arn": principal_arn, "since": to_micros(since), "row_limit": limit}
+        return [from_micros(row[0]) for row in self._run("list_reads_of", params)]
 
     def root_call(self, account_id: str, since: datetime) -> RootCall | None:
         """Return the last call that was signed with a key of the root of an account that has users or roles."""

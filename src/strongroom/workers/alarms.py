@@ -4,8 +4,9 @@ Rules:
 - Looking is a read; only a change of an alarm's state is committed: the state, what is to be told of it, and a job
   for each receiver (`courier`), in one transaction. Of several nodes that see the same, one writes it.
 - Up to when the trail was watched is written down with each change and otherwise every `MARK_EVERY`, if anything
-  happened. After a crash the time since then is looked at, however long it was, so that no alarm is lost; what
-  reaches the index later than `LAG` after it happened may be missed by alarms about bursts.
+  happened. After a crash the time since then is looked at, however long it was, so that no alarm is lost.
+- Where more calls come than the index copies, it is late, and so are alarms; they miss nothing, because by as much as
+  the index is late they look further back (and by `LAG`, for who is late without knowing it).
 - Without an index of the trail only what the database itself shows rings: replication, and the broken trail.
 - States that are quiet, and notices that were told, are forgotten after `KEPT`.
 """
@@ -31,6 +32,7 @@ from strongroom.domain.alarms import (
     Thresholds,
     findings,
     transitions,
+    widest_burst,
 )
 from strongroom.domain.secret import Secret
 from strongroom.domain.timestamps import to_micros
@@ -63,15 +65,16 @@ class AlarmWatch:
         thresholds: Thresholds,
         receivers: Collection[str],
         broken_trails: Callable[[], Iterable[str]],
-        is_indexed: bool,
+        index_lag: Callable[[], timedelta] | None,
     ) -> None:
+        """`index_lag` tells how late the index of the trail is; None if there is no index."""
         self._storage = storage
         self._clock = clock
         self._metrics = metrics
         self._thresholds = thresholds
         self._receivers = sorted(receivers)
         self._broken_trails = broken_trails
-        self._is_indexed = is_indexed
+        self._index_lag = index_lag
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="alarm-watch")
 
@@ -118,12 +121,13 @@ class AlarmWatch:
     ) -> tuple[Sequence[AlarmStatus], Observed, datetime | None]:
         states, seen = tx.alarms.states(), tx.alarms.seen_until()
         replicas = tx.alarms.failed_replicas(MAX_SUBJECTS)
-        if not self._is_indexed:
+        if self._index_lag is None:
             return states, Observed(now, failed_replicas=replicas, broken_trails=broken), seen
-        wanted, since = self._thresholds, seen or now
-        day = min(now - wanted.quiet, since - LAG)
+        wanted, lag = self._thresholds, self._index_lag() + LAG
+        since = min(seen or now, now) - lag
+        day = min(now - wanted.quiet, since)
         reads = tx.alarms.failed_reads(day, MAX_ROWS)
-        burst = min(now - BURST_QUIET, since - LAG)
+        burst = min(now - BURST_QUIET, since)
         accounts = [account_id for account_id, _ in tx.list_accounts()]
         observed = Observed(
             now,
@@ -134,7 +138,7 @@ class AlarmWatch:
                 (secret, tx.trail.readers(secret.arn))
                 for secret in tx.deletions.scheduled(now + wanted.purge_within, MAX_SUBJECTS)
             ],
-            wide_readers=_wide_readers(tx, states, wanted, now),
+            wide_readers=_wide_readers(tx, states, wanted, now, lag),
             root_calls=_root_calls(tx, accounts, day),
             failed_rotations=[
                 arn for account in accounts for arn in tx.alarms.failed_rotations(account, day, MAX_SUBJECTS)
@@ -174,10 +178,14 @@ def _secrets_of(tx: Transaction, reads: Iterable[Failure]) -> dict[str, Secret]:
 
 
 def _wide_readers(
-    tx: Transaction, states: Iterable[AlarmStatus], wanted: Thresholds, now: datetime
+    tx: Transaction, states: Iterable[AlarmStatus], wanted: Thresholds, now: datetime, lag: timedelta
 ) -> list[tuple[str, int]]:
     """Return who reads widely now, or did a short while ago: what is known of readers is when each read last."""
-    found = dict(tx.alarms.wide_readers(now - wanted.mass_within, wanted.mass_reads, MAX_SUBJECTS))
+    found, since = {}, now - lag - wanted.mass_within
+    for principal_arn in tx.alarms.wide_readers(since, wanted.mass_reads, MAX_SUBJECTS):
+        most = widest_burst(tx.alarms.reads_of(principal_arn, since, MAX_ROWS), wanted.mass_within)
+        if most >= wanted.mass_reads:
+            found[principal_arn] = most
     for status in states:
         is_recent = status.alarm == Alarm.MASS_READS and status.since > now - BURST_QUIET
         if is_recent and status.state is AlarmState.ALARM:

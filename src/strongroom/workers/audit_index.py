@@ -89,11 +89,17 @@ class AuditIndex:
         self._slice = MIN_SLICE
         self._positions: dict[str, TrailPosition | None] = {}
         self._seen: dict[str, tuple[int, int]] = {}
+        self._lags: dict[str, float] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="audit-index")
 
     def start(self) -> None:
         self._thread.start()
+
+    @property
+    def lag(self) -> timedelta:
+        """How long ago the last record was written that a trail has in the index, while newer ones wait."""
+        return timedelta(seconds=max(tuple(self._lags.values()), default=0.0))
 
     def stop(self) -> None:
         """Copy what is new, unless it is very much, and end."""
@@ -112,8 +118,6 @@ class AuditIndex:
             if part:
                 copied += part
                 waiting.append(trail)
-        if not waiting:
-            self._metrics.set("audit_lag_seconds", 0, self._clock.now())
         return copied
 
     def forget_old(self) -> int:
@@ -168,8 +172,10 @@ class AuditIndex:
             began = time.monotonic()
             self._copy(name, part)
             if not is_last:
-                self._pause(self._pace.pause_after(time.monotonic() - began, self._note_lag(part)))
+                self._note_lag(trail, self._age_of(part[-1]))
+                self._pause(self._pace.pause_after(time.monotonic() - began, self._lags[trail]))
             yield len(part)
+        self._note_lag(trail, 0.0)
         if state is not None:
             self._seen[trail] = state
 
@@ -208,14 +214,14 @@ class AuditIndex:
         self._positions[name] = after
         self._slice = next_slice(self._slice, took, MAX_SLICE, least=MIN_SLICE, seconds=HOLD_SECONDS)
 
-    def _note_lag(self, part: Sequence[Placed]) -> float:
-        """Return how many seconds ago the last record of a slice was written, and have it shown."""
-        last, now = event_of(part[-1].line.record, "", 0), self._clock.now()
-        if last is None:
-            return 0.0
-        lag = max(0.0, (now - last.happened_at).total_seconds())
-        self._metrics.set("audit_lag_seconds", int(lag), now)
-        return lag
+    def _note_lag(self, trail: str, seconds: float) -> None:
+        self._lags[trail] = seconds
+        self._metrics.set("audit_lag_seconds", int(self.lag.total_seconds()), self._clock.now())
+
+    def _age_of(self, placed: Placed) -> float:
+        """Return how many seconds ago a record was written."""
+        event = event_of(placed.line.record, "", 0)
+        return 0.0 if event is None else max(0.0, (self._clock.now() - event.happened_at).total_seconds())
 
     def _pause(self, seconds: float) -> None:
         if self._thread.is_alive():

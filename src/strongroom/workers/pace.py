@@ -6,7 +6,7 @@ Rules:
   the answer, and nobody waits for this. What was put off is done when they ask less.
 - Once it lags by more than `MAX_LAG_SECONDS` it works an eighth of the time whatever callers do, twice as much with
   each `DOUBLING_SECONDS` that it lags more, and half of the time at most: what is told by its work (alarms, who reads a
-  secret) is not much older, however many calls there are. Who makes that many calls pays for their records then.
+  secret) should not be much older, however many calls there are. Who makes that many calls pays for their records.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BUSY: Final = 0.5
 """Processors that the rest of the process takes when callers are busy."""
 
 MAX_LAG_SECONDS: Final = 60.0
-"""A fifth of the five minutes that alarms about bursts look back: later than these the index must not tell them."""
+"""How much later an alarm may ring for the sake of callers."""
 
 DOUBLING_SECONDS: Final = 30.0
 

@@ -58,8 +58,13 @@ AND resource_arn IS NOT NULL GROUP BY resource_arn ORDER BY resource_arn LIMIT :
 
 -- list_wide_readers --
 -- Who wanted the values of many secrets
-SELECT principal_arn, COUNT(DISTINCT secret_arn) FROM secret_readers WHERE last_at >= :since
+SELECT principal_arn FROM secret_readers WHERE last_at >= :since
 GROUP BY principal_arn HAVING COUNT(DISTINCT secret_arn) >= :least ORDER BY principal_arn LIMIT :row_limit
+
+-- list_reads_of --
+-- When somebody last wanted the value of each secret
+SELECT MAX(last_at) FROM secret_readers WHERE principal_arn = :principal_arn AND last_at >= :since
+GROUP BY secret_arn ORDER BY secret_arn LIMIT :row_limit
 
 -- has_identities --
 -- Whether an account has users or roles
