@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import psycopg
 import pytest
 from psycopg import errors, pq
 
 from strongroom.storage.postgresql_session import BEGIN, COMMIT, ROLLBACK, Session
-from strongroom.storage.sql import Query
+from strongroom.storage.sql import Query, load
 
 LARGE = 3_000_000
 """Bytes of a value that no socket takes at once."""
@@ -164,3 +166,27 @@ def test_a_round_trip_in_parts_ends_with_its_last_and_what_follows_a_refusal_is_
 
 def test_no_connection_of_the_pool_has_its_statements_compiled(postgresql):
     assert postgresql._with_session(lambda session: session.execute("SHOW jit", {})) == [("off",)]
+
+
+WANTED = '[{"place": 0, "account_id": "000000000000", "region": "us-east-1", "name": "app", "label": "AWSCURRENT"}]'
+ASKED = {
+    "bring_access_keys": {"since": 5, "texts": '["AKIA"]'},
+    "bring_versions": {"since": 5, "wanted": WANTED},
+    "lock_for_changes": {"wanted": WANTED},
+    "bring_for_changes": {"wanted": WANTED, "default_alias": "alias/aws/secretsmanager"},
+    "find_access_keys": {"texts": '["AKIA"]'},
+}
+"""Statements of every call."""
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_every_call_asks_finds_rows_by_an_index_also_where_tables_were_analyzed_while_they_were_empty(
+    postgresql, postgres_url, name
+):
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute("ANALYZE")
+        other.execute("INSERT INTO committed_changes SELECT number, NULL FROM generate_series(1, 5000) AS number")
+    query = load("postgresql").writing[name]
+    explained = replace(query, text=f"EXPLAIN {query.text}")
+    plan = [row[0] for row in postgresql._with_session(lambda session: session.query(explained, ASKED[name]))]
+    assert not [step for step in plan if "Seq Scan" in step], plan

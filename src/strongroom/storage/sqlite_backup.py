@@ -104,8 +104,8 @@ def _require_room(folder: Path, wanted: int) -> None:
     free = status.f_bavail * status.f_frsize
     if free < wanted + ROOM_LEFT:
         raise OperatorError(
-            f"There is no room for the backup in {folder.parent}.",
-            why=f"the database has {_mebibytes(wanted)}, and of the {_mebibytes(free)} that are free there "
+            "There is no room for a copy of the database.",
+            why=f"it has {_mebibytes(wanted)}, and of the {_mebibytes(free)} that are free where the copy should go "
             f"{_mebibytes(ROOM_LEFT)} are left to others",
             next_step="make room there, or name another directory; nothing was changed",
         )
