@@ -64,9 +64,9 @@ class Campaign:
         self.registrar.prepare(observer)
         self._close(observer)
 
-    def round(self, number: int) -> None:
-        """Storm, strike and compare. Raises Violation."""
-        strike = self.random.choice(self.plant.strikes())
+    def round(self, number: int, strike: Strike | None = None) -> None:
+        """Storm, strike (in a way that is drawn, if none is given) and compare. Raises Violation."""
+        strike = strike or self.random.choice(self.plant.strikes())
         self.tally.strikes[strike] += 1
         rivals = Rivals(f"rivals-{number}")
         self._storm(rivals, strike)
