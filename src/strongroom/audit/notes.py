@@ -171,7 +171,11 @@ def _encoded(content: bytes) -> str:
 
 
 def _decoded(text: str) -> bytes:
+    """Return what base64 says, if it is written in the one way that RFC 4648 (3.5) has for it. Raises NoteError."""
     try:
-        return base64.b64decode(text.encode("ascii"), validate=True)
+        content = base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
         raise NoteError("a part that should be base64 is not") from None
+    if _encoded(content) != text:
+        raise NoteError("a part that should be base64 has bits behind its end")
+    return content

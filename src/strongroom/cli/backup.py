@@ -11,7 +11,7 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -25,7 +25,7 @@ from strongroom.config import Config
 from strongroom.errors import OperatorError
 from strongroom.storage.sqlite_backup import check_database, copy_database
 
-MEBIBYTE = 2**20
+MEBIBYTE: Final = 2**20
 
 
 def backup(
@@ -42,15 +42,14 @@ def backup(
     _require_free(target)
     with open_desk(config) as desk:  # on the record before the first byte is copied
         desk.change("BackUpDatabase", lambda _: None, source=record.SERVICE, destination=str(target))
-        taken_at = desk.now
+        facts = {"backup": str(target), "taken": desk.now.isoformat(timespec="seconds")}
     sizes = _make(config, target)
-    told = {
-        "backup": str(target),
-        "taken": taken_at.isoformat(timespec="seconds"),
-        **{name: f"{size / MEBIBYTE:,.1f} MiB" for name, size in sizes.items()},
-        "root key": f"not in it; without a copy of {config.root_key_path}, kept elsewhere, the backup opens nothing",
-    }
-    print_details({"backup": str(target), "taken": told["taken"], **sizes} if as_json else told, as_json=as_json)
+    if as_json:
+        print_details(facts | sizes, as_json=True)
+        return
+    key = f"not in it; without a copy of {config.root_key_path}, kept elsewhere, the backup opens nothing"
+    shown = {name: f"{size / MEBIBYTE:,.1f} MiB" for name, size in sizes.items()}
+    print_details(facts | shown | {"root key": key}, as_json=False)
 
 
 def _require_sqlite(config: Config) -> None:

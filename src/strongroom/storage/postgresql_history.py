@@ -29,7 +29,7 @@ MAX_SECRETS: Final = 256
 """Secrets that a row tells of; a transaction that changed more says that anything may have changed."""
 
 MAX_TRANSACTIONS: Final = 512
-"""Transactions between two snapshots that are looked at."""
+"""Transactions between two snapshots that are looked at: as many as the query `noted` asks for."""
 
 MARKS_KEPT: Final = 1_024
 """Snapshots that a reader may be behind."""

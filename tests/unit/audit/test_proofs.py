@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from hashlib import sha256
 
 import pytest
@@ -31,6 +32,7 @@ from support.trails import open_trail, record, write_trail
 
 SIGNER = Signer(1, bytes(range(32)))
 KEY = SIGNER.public_key
+BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 
 
 def root_by_definition(hashes):
@@ -41,6 +43,9 @@ def root_by_definition(hashes):
     while split * 2 < len(hashes):
         split *= 2
     return node_hash(root_by_definition(hashes[:split]), root_by_definition(hashes[split:]))
+
+
+BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 
 
 def leaves(count):
@@ -96,6 +101,14 @@ def test_a_changed_checkpoint_is_refused(data):
         return
     with pytest.raises(NoteError):
         open_checkpoint(changed, KEY)
+
+
+def test_a_signature_is_written_in_one_way_only():
+    note = SIGNER.sign(Checkpoint("strongroom/node/trail-0", 3, root_of(leaves(3))))
+    assert note.endswith("=\n"), "its last character has bits that say nothing"
+    following = BASE64[BASE64.index(note[-3]) + 1]
+    with pytest.raises(NoteError, match="bits behind its end"):
+        open_checkpoint(f"{note[:-3]}{following}=\n", KEY)
 
 
 def test_another_key_is_refused():
