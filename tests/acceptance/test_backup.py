@@ -44,6 +44,7 @@ def test_what_was_acknowledged_before_a_backup_is_in_it_though_others_write_and_
         writer.join()
         assert done.returncode == 0, done.stderr
         assert "root.key" in done.stdout
+        assert f"database: {(backup / 'strongroom.db').stat().st_size:,} bytes" in done.stdout
         assert sorted(path.name for path in backup.iterdir()) == ["audit", "node-id", "strongroom.db"]
         assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
         assert "BackUpDatabase" in server.command("audit", "tail", "-n", "100").stdout

@@ -11,7 +11,7 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -25,11 +25,11 @@ from strongroom.config import Config
 from strongroom.errors import OperatorError
 from strongroom.storage.sqlite_backup import check_database, copy_database
 
-MEBIBYTE: Final = 2**20
-
 
 def backup(
-    target: Annotated[Path, typer.Argument(help="Directory to make for the backup; it must not be there yet.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY", help="Directory to make for the backup; it must not be there yet.")
+    ],
     config_file: ConfigFile = None,
     data_dir: DataDir = None,
     database: Database = None,
@@ -48,7 +48,7 @@ def backup(
         print_details(facts | sizes, as_json=True)
         return
     key = f"not in it; without a copy of {config.root_key_path}, kept elsewhere, the backup opens nothing"
-    shown = {name: f"{size / MEBIBYTE:,.1f} MiB" for name, size in sizes.items()}
+    shown = {name: f"{size:,} bytes" for name, size in sizes.items()}
     print_details(facts | shown | {"root key": key}, as_json=False)
 
 
@@ -98,7 +98,7 @@ def _make(config: Config, target: Path) -> dict[str, int]:
 
 
 def _fill(config: Config, making: Path) -> dict[str, int]:
-    with typer.progressbar(length=1, label="database", file=typer.get_text_stream("stderr")) as bar:
+    with typer.progressbar(length=1, label="copying the database", file=typer.get_text_stream("stderr")) as bar:
 
         def progress(done: int, whole: int) -> None:
             bar.length = whole
